@@ -1,0 +1,13 @@
+# Writes OUT: for every DIR/*.avsc a byte array `wb_schema_<name>` of the file as it is.
+file(GLOB files ${DIR}/*.avsc)
+list(SORT files)
+set(text "/* generated from schemas/ by cmake/embed.cmake */\n")
+foreach(path IN LISTS files)
+  get_filename_component(name ${path} NAME_WE)
+  file(READ ${path} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const char wb_schema_${name}[] = {${bytes}0};\n")
+endforeach()
+get_filename_component(directory ${OUT} DIRECTORY)
+file(MAKE_DIRECTORY ${directory})
+file(WRITE ${OUT} "${text}")
