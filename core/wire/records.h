@@ -7,22 +7,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
-
-enum wb_file_kind {
-    WB_FILE_UNKNOWN,
-    WB_FILE_REGULAR,
-    WB_FILE_SYMLINK,     /* its bytes are the link's text */
-    WB_FILE_DIRECTORY,
-    WB_FILE_SPECIAL      /* device, socket, fifo: reported, never copied */
-};
-
-/* What tells one state of a file from the next. Unknown numbers are -1, unknown etag "". */
-struct wb_version {
-    enum wb_file_kind kind;
-    int64_t size_bytes;
-    int64_t mtime_ns;
-    const char *etag;    /* opaque, of the backend; posix: inode and ctime */
-};
+#include "core/base/version.h"
 
 /* One range of a file and its XXH3-128. `tag` is the backend's own name for it (S3 part etag). */
 struct wb_range {
@@ -350,9 +335,6 @@ enum wb_record_type {
     WB_RECORD_TYPE_COUNT
 };
 
-/* True when both are known and equal: kind, size, mtime, and the etag where both have one. */
-bool wb_version_same(const struct wb_version *a, const struct wb_version *b);
-
 /* Stable lower-case names ("chunked", "waiting", "verified", "publish"), those of the Avro enum
  * symbols; the _parse forms give the UNKNOWN value for anything else. */
 const char *wb_op_name(enum wb_op op);
@@ -364,7 +346,6 @@ const char *wb_end_name(enum wb_end end);
 const char *wb_node_state_name(enum wb_node_state state);
 const char *wb_event_kind_name(enum wb_event_kind kind);
 enum wb_event_kind wb_event_kind_parse(const char *name);
-const char *wb_file_kind_name(enum wb_file_kind kind);
 
 /* Key of jobs and replicas, appended: `target/source:path`. _parse borrows from `key` (names copied). */
 enum wb_rc wb_replica_key(const char *target, const char *source, struct wb_span path,
