@@ -207,10 +207,12 @@ struct wb_job {
     const char *mime;
     const char *instance;
     const char *tag;
+    struct wb_span sha256;        /* of the bytes proved, where evidence is wanted */
     const char **fences;          /* instances told to publish that must be discarded first */
     size_t fence_count;
     int64_t chunk_bytes;          /* chunked: size of a range; 0: one range */
     struct wb_span digests;       /* 16 bytes a range in order; all zero: not proved yet */
+    struct wb_span given;         /* a byte a range: 0 free, 1 given out, 2 proved */
     const char **range_tags;      /* backend's part tags, where it has them */
     size_t range_tag_count;
     struct wb_err *error;         /* last one, NULL: none */

@@ -1,0 +1,175 @@
+/* What is asked of transfer: task files for the outbox. */
+#include "planner/plan_parts.h"
+
+void wb_outbox_init(struct wb_outbox *outbox, struct wb_arena *arena)
+{
+    *outbox = (struct wb_outbox){.arena = arena};
+    outbox->last_intent = &outbox->first_intent;
+    outbox->last_ended = &outbox->first_ended;
+}
+
+static int64_t deadline(const struct wb_step *step)
+{
+    return step->input->now_ms + step->policy->deadline_ms;
+}
+
+static struct wb_intent *append(struct wb_step *step, enum wb_op op)
+{
+    struct wb_intent *intent = wb_arena_alloc(step->arena, sizeof(*intent));
+    intent->op = op;
+    intent->partition = step->link->partition;
+    intent->source = step->link->source;
+    intent->target = step->link->target;
+    intent->not_after_ms = deadline(step);
+    intent->file.job = intent->file.instance = intent->file.tag = "";
+    intent->file.path = step->link->path;
+    *step->outbox->last_intent = intent;
+    step->outbox->last_intent = &intent->next;
+    step->outbox->intent_count++;
+    return intent;
+}
+
+struct wb_intent *wb_give(struct wb_step *step, enum wb_op op)
+{
+    struct wb_intent *intent = append(step, op);
+    intent->options = step->job->options;
+    intent->file.job = step->job->id;
+    intent->file.attempt = step->job->attempt;
+    return intent;
+}
+
+void wb_give_discard(struct wb_step *step, const char *instance)
+{
+    append(step, WB_OP_DISCARD)->file.instance = instance;
+}
+
+void wb_drop_instance(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    if (*job->instance)
+        wb_give_discard(step, job->instance);
+    job->instance = job->tag = "";
+    job->digests = job->given = wb_span_of(NULL, 0);
+    job->range_tags = NULL;
+    job->range_tag_count = 0;
+    job->chunk_bytes = 0;
+    step->link->job_dirty = true;
+}
+
+void wb_give_fences(struct wb_step *step)
+{
+    for (size_t i = 0; i < step->job->fence_count; i++)
+        wb_give(step, WB_OP_DISCARD)->file.instance = step->job->fences[i];
+    wb_job_move(step, WB_JOB_FENCING, deadline(step));
+}
+
+void wb_give_publish(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    struct wb_intent *intent = wb_give(step, WB_OP_PUBLISH);
+    intent->file.instance = job->instance;
+    intent->file.tag = job->tag;
+    intent->file.version = job->version;
+    intent->alone = job->strategy != WB_STRATEGY_BATCH;
+    wb_job_move(step, WB_JOB_PUBLISHING, deadline(step));
+}
+
+static void give_delete(struct wb_step *step)
+{
+    struct wb_intent *intent = wb_give(step, WB_OP_DELETE);
+    if (step->link->replica)
+        intent->file.tag = step->link->replica->tag;
+    wb_job_move(step, WB_JOB_DELETING, deadline(step));
+}
+
+static int64_t known_size(const struct wb_job *job)
+{
+    return job->version ? job->version->size_bytes : job->event.claim.size_bytes;
+}
+
+static void fill_copy(struct wb_step *step, struct wb_intent *intent)
+{
+    const struct wb_job *job = step->job;
+    const struct wb_replica *replica = step->link->replica;
+    intent->file.version = wb_version_copy(step->arena, &job->event.claim);
+    intent->file.sha256 = job->event.sha256;
+    if (replica && replica->version) {
+        intent->file.known = replica->version;
+        intent->file.tag = replica->tag;
+    }
+    intent->bytes = known_size(job) > 0 ? known_size(job) : 0;
+}
+
+static void give_copy(struct wb_step *step, enum wb_strategy strategy)
+{
+    const struct wb_policy *policy = step->policy;
+    bool forced = policy->strategy == strategy;
+    bool batch = strategy == WB_STRATEGY_BATCH;
+    struct wb_intent *intent = wb_give(step, WB_OP_COPY);
+    fill_copy(step, intent);
+    intent->alone = !batch;
+    /* A medium file may grow somewhat on the way; a forced strategy takes what comes. */
+    intent->max_file_bytes = batch ? policy->batch_below_bytes - 1 : 2 * policy->direct_below_bytes;
+    if (forced || !policy->random_writes)
+        intent->max_file_bytes = INT64_MAX;
+    wb_job_move(step, WB_JOB_COPYING, deadline(step));
+}
+
+static void give_open(struct wb_step *step)
+{
+    struct wb_intent *intent = wb_give(step, WB_OP_OPEN);
+    fill_copy(step, intent);
+    intent->alone = true;
+    wb_job_move(step, WB_JOB_OPENING, deadline(step));
+}
+
+static void give_probe(struct wb_step *step)
+{
+    wb_give(step, WB_OP_PROBE);
+    step->job->reason = "the name does not tell what it is";
+    wb_job_move(step, WB_JOB_PROBING, deadline(step));
+}
+
+/* Only content can tell whether a larger file without a telling name is media. */
+static bool needs_probe(const struct wb_step *step)
+{
+    const struct wb_policy *policy = step->policy;
+    bool chooses = policy->strategy == WB_STRATEGY_AUTO || policy->strategy == WB_STRATEGY_UNKNOWN;
+    return chooses && policy->random_writes && !*step->job->mime &&
+           known_size(step->job) >= policy->batch_below_bytes;
+}
+
+/* A chunked or streaming copy needs to know the size before it opens the instance. */
+static bool needs_size(const struct wb_step *step)
+{
+    enum wb_strategy asked = step->policy->strategy;
+    return (asked == WB_STRATEGY_CHUNKED || asked == WB_STRATEGY_STREAMING) &&
+           known_size(step->job) < 0;
+}
+
+static void give_written(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    if (needs_probe(step) || needs_size(step)) {
+        give_probe(step);
+        return;
+    }
+    job->strategy = wb_plan_strategy(step->policy, known_size(job), job->mime, &job->reason);
+    if (job->strategy == WB_STRATEGY_CHUNKED || job->strategy == WB_STRATEGY_STREAMING)
+        give_open(step);
+    else
+        give_copy(step, job->strategy);
+}
+
+void wb_give_next(struct wb_step *step)
+{
+    if (step->job->event.kind == WB_EVENT_DELETED) {
+        wb_drop_instance(step);
+        give_delete(step);
+    } else if (*step->job->instance && step->job->chunk_bytes) {
+        wb_job_move(step, WB_JOB_RANGING, deadline(step));
+        wb_chunks_give(step);
+    } else {
+        give_written(step);
+    }
+}

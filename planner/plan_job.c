@@ -1,0 +1,234 @@
+/* Birth, change and end of a job. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "planner/plan_parts.h"
+
+struct wb_version *wb_version_copy(struct wb_arena *arena, const struct wb_version *version)
+{
+    struct wb_version *copy = wb_arena_alloc(arena, sizeof(*copy));
+    *copy = *version;
+    copy->etag = wb_arena_strdup(arena, version->etag ? version->etag : "");
+    return copy;
+}
+
+struct wb_event_ref *wb_event_copy(struct wb_arena *arena, const struct wb_event_ref *event)
+{
+    struct wb_event_ref *copy = wb_arena_alloc(arena, sizeof(*copy));
+    *copy = *event;
+    copy->id = wb_arena_strdup(arena, event->id ? event->id : "");
+    copy->mime = wb_arena_strdup(arena, event->mime ? event->mime : "");
+    copy->claim.etag = wb_arena_strdup(arena, event->claim.etag ? event->claim.etag : "");
+    copy->sha256 = wb_arena_span(arena, event->sha256);
+    return copy;
+}
+
+void wb_event_merge(struct wb_event_ref *into, const struct wb_event_ref *from)
+{
+    into->count += from->count;
+    if (from->accepted_ms < into->accepted_ms)
+        into->accepted_ms = from->accepted_ms;
+}
+
+static struct wb_err *error_copy(struct wb_arena *arena, const struct wb_err *err)
+{
+    struct wb_err *copy = wb_arena_alloc(arena, sizeof(*copy));
+    *copy = *err;
+    return copy;
+}
+
+void wb_job_move(struct wb_step *step, enum wb_job_state state, int64_t due_ms)
+{
+    step->job->state = state;
+    step->job->due_ms = due_ms;
+    step->job->updated_ms = step->input->now_ms;
+    step->link->job_dirty = true;
+}
+
+void wb_job_requeue(struct wb_step *step)
+{
+    wb_job_move(step, WB_JOB_WAITING, step->input->now_ms);
+}
+
+static void adopt_policy(struct wb_job *job, const struct wb_policy *policy)
+{
+    job->rule = policy->rule;
+    job->options = policy->options;
+    job->deletes = policy->deletes;
+    job->priority = policy->priority;
+    job->max_attempts = policy->max_attempts;
+}
+
+void wb_job_begin(struct wb_step *step, const struct wb_event_ref *event)
+{
+    const struct wb_job *dead = step->link->job;
+    struct wb_job *job = wb_arena_alloc(step->arena, sizeof(*job));
+    if (dead) {
+        job->fences = dead->fences;
+        job->fence_count = dead->fence_count;
+    }
+    job->id = wb_arena_printf(step->arena, "%016llx", (unsigned long long)step->input->entropy);
+    job->source = step->link->source;
+    job->target = step->link->target;
+    job->path = step->link->path;
+    job->partition = step->link->partition;
+    job->event = *wb_event_copy(step->arena, event);
+    job->mime = job->event.mime;
+    job->reason = job->instance = job->tag = "";
+    job->created_ms = step->input->now_ms;
+    adopt_policy(job, step->policy);
+    step->link->job = step->job = job;
+    if (job->fence_count)
+        wb_give_fences(step);
+    else
+        wb_job_requeue(step);
+}
+
+static struct wb_replica *replica_next(struct wb_step *step)
+{
+    struct wb_replica *next = wb_arena_alloc(step->arena, sizeof(*next));
+    const struct wb_link *link = step->link;
+    if (link->replica)
+        *next = *link->replica;
+    next->source = link->source;
+    next->target = link->target;
+    next->path = link->path;
+    next->partition = link->partition;
+    if (!link->replica)
+        next->tag = "";
+    return next;
+}
+
+static void replica_prove(struct wb_replica *replica, const struct wb_job *job, int64_t now_ms)
+{
+    replica->version = job->version;
+    replica->tag = job->tag;
+    replica->proved_ms = now_ms;
+    replica->sha256 = job->sha256;
+    replica->chunk_bytes = job->chunk_bytes;
+    replica->digests = job->digests;
+    replica->strategy = job->strategy;
+}
+
+static void replica_forget(struct wb_replica *replica)
+{
+    replica->version = NULL;
+    replica->tag = "";
+    replica->proved_ms = 0;
+    replica->sha256 = replica->digests = wb_span_of(NULL, 0);
+    replica->chunk_bytes = 0;
+}
+
+static void note_ended(struct wb_step *step, const struct wb_replica *replica)
+{
+    struct wb_ended *ended = wb_arena_alloc(step->arena, sizeof(*ended));
+    ended->link = step->link;
+    ended->replica = replica;
+    *step->outbox->last_ended = ended;
+    step->outbox->last_ended = &ended->next;
+}
+
+/* A newer event that names the very version that was just proved has nothing left to ask for. */
+static void absorb_pending(struct wb_job *job)
+{
+    struct wb_event_ref *pending = job->pending;
+    if (!pending || pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag ||
+        !wb_version_same(&pending->claim, job->version))
+        return;
+    wb_event_merge(pending, &job->event);
+    job->event = *pending;
+    job->pending = NULL;
+}
+
+void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
+{
+    struct wb_job *job = step->job;
+    if (end == WB_END_VERIFIED)
+        absorb_pending(job);
+    struct wb_replica *replica = replica_next(step);
+    replica->job = job->id;
+    replica->end = end;
+    replica->event_id = job->event.id;
+    replica->event_time_ms = job->event.time_ms;
+    replica->event_offset = job->event.offset;
+    replica->event_count = job->event.count;
+    replica->accepted_ms = job->event.accepted_ms;
+    replica->ended_ms = step->input->now_ms;
+    replica->attempts = job->attempt + 1;
+    replica->reason = reason;
+    replica->error = end == WB_END_DEAD ? job->error : NULL;
+    replica->first_error = job->first_error;
+    if (end == WB_END_VERIFIED && *job->tag)
+        replica_prove(replica, job, step->input->now_ms);
+    if (end == WB_END_DELETED)
+        replica_forget(replica);
+    step->link->replica = replica;
+    step->link->replica_dirty = true;
+    note_ended(step, replica);
+
+    const struct wb_event_ref *pending = job->pending;
+    job->pending = NULL;
+    if (end == WB_END_DEAD)
+        wb_job_move(step, WB_JOB_DEAD, 0);
+    else
+        step->link->job = step->job = NULL;
+    step->link->job_dirty = true;
+    if (pending)
+        wb_job_begin(step, pending);
+}
+
+static bool counts(const struct wb_err *err)
+{
+    return err->category != WB_CAT_TIMEOUT && err->category != WB_CAT_EXPIRED &&
+           err->category != WB_CAT_CANCELLED;
+}
+
+/* What is tried again looks at the source anew, so a newer event is served by the same attempt. */
+static void take_pending(struct wb_job *job)
+{
+    if (!job->pending)
+        return;
+    wb_event_merge(job->pending, &job->event);
+    job->event = *job->pending;
+    job->pending = NULL;
+    job->mime = job->event.mime;
+}
+
+void wb_job_fail(struct wb_step *step, const struct wb_err *err)
+{
+    struct wb_job *job = step->job;
+    job->error = error_copy(step->arena, err);
+    if (!job->first_error)
+        job->first_error = job->error;
+    if (counts(err))
+        job->attempt++;
+    if (!err->retryable || job->attempt >= job->max_attempts) {
+        wb_job_end(step, WB_END_DEAD, err->retryable ? "attempts used up" : "can't be retried");
+        return;
+    }
+    take_pending(job);
+    int64_t wait_ms = err->retry_after_ms;
+    if (wait_ms <= 0)
+        wait_ms = wb_plan_backoff_ms(step->policy->backoff_least_ms, step->policy->backoff_most_ms,
+                                     job->attempt, step->input->entropy);
+    if (job->fence_count)
+        wb_give_fences(step);
+    else
+        wb_job_move(step, WB_JOB_WAITING, step->input->now_ms + wait_ms);
+}
+
+void wb_job_source_gone(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    bool proved = step->link->replica && step->link->replica->version;
+    wb_drop_instance(step);
+    if (proved && job->deletes && job->event.kind != WB_EVENT_DELETED) {
+        job->event.kind = WB_EVENT_DELETED;
+        job->reason = "the source no longer has it";
+        wb_job_requeue(step);
+    } else if (proved && !job->deletes) {
+        wb_job_end(step, WB_END_SUPERSEDED, "the source no longer has it; the rule keeps the copy");
+    } else {
+        wb_job_end(step, WB_END_DELETED, "the source no longer has it");
+    }
+}

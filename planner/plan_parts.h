@@ -1,0 +1,65 @@
+/* Between the files of the planner's core only. */
+#ifndef WB_PLANNER_PLAN_PARTS_H
+#define WB_PLANNER_PLAN_PARTS_H
+
+#include "planner/plan.h"
+
+enum { WB_DIGEST_SIZE = 16, WB_RANGES_IN_FLIGHT = 8, WB_RANGES_MOST = 10000 };
+
+/* State of a range in `wb_job.given`. */
+enum { WB_RANGE_FREE = 0, WB_RANGE_GIVEN = 1, WB_RANGE_PROVED = 2 };
+
+/* What one step works on. */
+struct wb_step {
+    const struct wb_policy *policy;
+    struct wb_link *link;
+    struct wb_job *job;           /* link->job */
+    const struct wb_input *input;
+    struct wb_outbox *outbox;
+    struct wb_arena *arena;
+};
+
+/* ---- plan_job.c: birth, change and end of a job ---- */
+
+/* Starts a job for `event`, taking over the fences of a dead one; ends in WAITING or FENCING. */
+void wb_job_begin(struct wb_step *step, const struct wb_event_ref *event);
+/* Sets state, `due_ms` and the dirty flag. */
+void wb_job_move(struct wb_step *step, enum wb_job_state state, int64_t due_ms);
+/* Ready at once, again. */
+void wb_job_requeue(struct wb_step *step);
+/* An attempt failed: back-off, or the end. `err` is copied. What was staged must have been dealt
+ * with before. */
+void wb_job_fail(struct wb_step *step, const struct wb_err *err);
+/* The newest event ends; a pending one begins its own job. Version and proof of the replica are
+ * those of the job for VERIFIED, kept as they are otherwise (DELETED: none). */
+void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason);
+/* The source has no such file. */
+void wb_job_source_gone(struct wb_step *step);
+/* `from` is older than `into`, which then stands for both. */
+void wb_event_merge(struct wb_event_ref *into, const struct wb_event_ref *from);
+struct wb_event_ref *wb_event_copy(struct wb_arena *arena, const struct wb_event_ref *event);
+struct wb_version *wb_version_copy(struct wb_arena *arena, const struct wb_version *version);
+
+/* ---- plan_give.c: what is asked of transfer ---- */
+
+/* Appends a task file for the link's job with `op`; the caller fills the rest. */
+struct wb_intent *wb_give(struct wb_step *step, enum wb_op op);
+/* Sends a WAITING job on its way. */
+void wb_give_next(struct wb_step *step);
+void wb_give_publish(struct wb_step *step);
+void wb_give_fences(struct wb_step *step);
+/* Discards an instance nobody was told to publish, without waiting for the answer. */
+void wb_give_discard(struct wb_step *step, const char *instance);
+/* Drops what the job has staged, if anything. */
+void wb_drop_instance(struct wb_step *step);
+
+/* ---- plan_chunks.c: ranges ---- */
+
+void wb_chunks_opened(struct wb_step *step);
+void wb_chunks_give(struct wb_step *step);
+void wb_chunks_report(struct wb_step *step);
+void wb_chunks_verdict(struct wb_step *step);
+/* No progress by the deadline: what was given and not proved may be given again. */
+void wb_chunks_free_given(struct wb_job *job, struct wb_arena *arena);
+
+#endif
