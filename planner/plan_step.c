@@ -1,0 +1,401 @@
+/* One step of a link: a table from input to handler, and within reports and verdicts from the
+ * operation to its handler. An input that does not fit the job's state is late or duplicated: it
+ * changes nothing, and an instance that it names and nobody else will is discarded. */
+#include <string.h>
+
+#include "planner/plan_parts.h"
+
+static const struct wb_err no_answer = {.scope = WB_SCOPE_TRANSFER,
+                                        .category = WB_CAT_TIMEOUT,
+                                        .retryable = true,
+                                        .code = "NOANSWER",
+                                        .text = "no answer to the task by its deadline"};
+static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
+                                          .category = WB_CAT_INTERNAL,
+                                          .retryable = true,
+                                          .text = "failed without a reason"};
+
+static const struct wb_err *reason_of(const struct wb_result *result)
+{
+    return result->error ? result->error : &unexplained;
+}
+
+static bool is_ours(const struct wb_step *step)
+{
+    return step->job && strcmp(step->input->result->job, step->job->id) == 0;
+}
+
+/* A failure speaks of one attempt only; a late one must not end the attempt that followed. */
+static bool is_this_attempt(const struct wb_step *step)
+{
+    return step->input->result->attempt == step->job->attempt;
+}
+
+static bool is_our_instance(const struct wb_step *step)
+{
+    return strcmp(step->input->result->instance, step->job->instance) == 0;
+}
+
+/* ---- events ---- */
+
+static bool already_proved(const struct wb_link *link, const struct wb_event_ref *event)
+{
+    return !link->job && link->replica && link->replica->version &&
+           event->kind == WB_EVENT_WRITTEN && event->claim.etag && *event->claim.etag &&
+           *link->replica->version->etag && wb_version_same(&event->claim, link->replica->version);
+}
+
+/* Ends an event that needs no work through a job of no duration, so that every end takes one way. */
+static void end_at_once(struct wb_step *step, const char *reason)
+{
+    wb_job_begin(step, step->input->event);
+    step->job->version = step->link->replica->version;
+    wb_job_end(step, WB_END_VERIFIED, reason);
+}
+
+static void coalesce(struct wb_step *step, const struct wb_event_ref *event)
+{
+    struct wb_job *job = step->job;
+    struct wb_event_ref *newest = wb_event_copy(step->arena, event);
+    bool started = job->state != WB_JOB_WAITING;
+    const struct wb_event_ref *older = started ? job->pending : &job->event;
+    if (older)
+        wb_event_merge(newest, older);
+    if (started) {
+        job->pending = newest;
+    } else {
+        job->event = *newest;
+        job->mime = newest->mime;
+    }
+    step->link->job_dirty = true;
+}
+
+static void on_event(struct wb_step *step)
+{
+    const struct wb_event_ref *event = step->input->event;
+    bool dead = step->job && step->job->state == WB_JOB_DEAD;
+    if (already_proved(step->link, event))
+        end_at_once(step, "already proved at this version");
+    else if (!step->job || dead)
+        wb_job_begin(step, event);
+    else
+        coalesce(step, event);
+}
+
+static void on_give(struct wb_step *step)
+{
+    if (step->job && step->job->state == WB_JOB_WAITING)
+        wb_give_next(step);
+}
+
+/* ---- answers of transfer ---- */
+
+static void plan_again(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    if (result->version) {
+        job->version = wb_version_copy(step->arena, result->version);
+        job->event.kind = WB_EVENT_WRITTEN;
+    }
+    if (*result->mime)
+        job->mime = wb_arena_strdup(step->arena, result->mime);
+    wb_job_requeue(step);
+}
+
+static void on_probe(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    if (step->job->state != WB_JOB_PROBING || !is_this_attempt(step))
+        return;
+    if (result->outcome == WB_OUTCOME_PROBED) {
+        plan_again(step);
+        if (!*step->job->mime)
+            step->job->mime = "application/octet-stream";
+    } else if (result->outcome == WB_OUTCOME_ABSENT) {
+        wb_job_source_gone(step);
+    } else {
+        wb_job_fail(step, reason_of(result));
+    }
+}
+
+static void on_copied(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    if (*job->instance) {
+        if (!is_our_instance(step))
+            wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
+        return;
+    }
+    if (job->state != WB_JOB_COPYING && job->state != WB_JOB_WAITING) {
+        wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
+        return;
+    }
+    job->instance = wb_arena_strdup(step->arena, result->instance);
+    /* The verifier's input is as durable as a task: its answer may take longer, never be lost. */
+    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+}
+
+static void on_copy(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    if (result->outcome == WB_OUTCOME_COPIED) {
+        on_copied(step);
+        return;
+    }
+    if (step->job->state != WB_JOB_COPYING || !is_this_attempt(step) || *step->job->instance)
+        return;
+    if (result->outcome == WB_OUTCOME_CURRENT)
+        wb_job_end(step, WB_END_VERIFIED, "the source still holds the proved version");
+    else if (result->outcome == WB_OUTCOME_PROBED)
+        plan_again(step);
+    else if (result->outcome == WB_OUTCOME_ABSENT)
+        wb_job_source_gone(step);
+    else
+        wb_job_fail(step, reason_of(result));
+}
+
+static void on_open(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    bool opened = result->outcome == WB_OUTCOME_OPENED && result->version;
+    if (step->job->state != WB_JOB_OPENING || !is_this_attempt(step)) {
+        if (opened && !is_our_instance(step))
+            wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
+        return;
+    }
+    if (opened && result->version->size_bytes > 0)
+        wb_chunks_opened(step);
+    else if (result->outcome == WB_OUTCOME_CURRENT)
+        wb_job_end(step, WB_END_VERIFIED, "the source still holds the proved version");
+    else if (result->outcome == WB_OUTCOME_PROBED || opened)
+        plan_again(step);
+    else if (result->outcome == WB_OUTCOME_ABSENT)
+        wb_job_source_gone(step);
+    else
+        wb_job_fail(step, reason_of(result));
+}
+
+static void on_range(struct wb_step *step)
+{
+    if (step->job->state == WB_JOB_RANGING)
+        wb_chunks_report(step);
+}
+
+static void on_seal(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    if (step->job->state != WB_JOB_SEALING || !is_this_attempt(step))
+        return;
+    if (result->outcome == WB_OUTCOME_SEALED)
+        return;
+    wb_drop_instance(step);
+    wb_job_fail(step, reason_of(result));
+}
+
+static void add_fence(struct wb_step *step, const char *instance)
+{
+    struct wb_job *job = step->job;
+    const char **fences = wb_arena_alloc(step->arena, (job->fence_count + 1) * sizeof(*fences));
+    if (job->fence_count)
+        memcpy(fences, job->fences, job->fence_count * sizeof(*fences));
+    fences[job->fence_count++] = instance;
+    job->fences = fences;
+}
+
+static void on_publish(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    if (job->state != WB_JOB_PUBLISHING || !is_our_instance(step))
+        return;
+    if (result->outcome == WB_OUTCOME_PUBLISHED) {
+        wb_job_end(step, WB_END_VERIFIED, job->reason);
+        return;
+    }
+    const struct wb_err *err = reason_of(result);
+    if (err->category == WB_CAT_EXPIRED) {
+        wb_give_publish(step);
+        return;
+    }
+    /* It was told to publish: only the acknowledged discard says that it never will. */
+    add_fence(step, job->instance);
+    job->instance = "";
+    wb_drop_instance(step);
+    wb_job_fail(step, err);
+}
+
+static void on_discard(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    if (!job->fence_count || result->outcome != WB_OUTCOME_DISCARDED)
+        return;
+    const char **left = wb_arena_alloc(step->arena, job->fence_count * sizeof(*left));
+    size_t count = 0;
+    for (size_t i = 0; i < job->fence_count; i++)
+        if (strcmp(job->fences[i], result->instance) != 0)
+            left[count++] = job->fences[i];
+    job->fences = left;
+    job->fence_count = count;
+    step->link->job_dirty = true;
+    if (job->state == WB_JOB_FENCING && count == 0)
+        wb_job_move(step, WB_JOB_WAITING,
+                    step->input->now_ms +
+                        (job->attempt ? wb_plan_backoff_ms(step->policy->backoff_least_ms,
+                                                           step->policy->backoff_most_ms,
+                                                           job->attempt, step->input->entropy)
+                                      : 0));
+}
+
+static void on_delete(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    if (step->job->state != WB_JOB_DELETING || !is_this_attempt(step))
+        return;
+    if (result->outcome == WB_OUTCOME_DELETED)
+        wb_job_end(step, WB_END_DELETED, "deleted at the source");
+    else if (result->outcome == WB_OUTCOME_PROBED)
+        plan_again(step);
+    else
+        wb_job_fail(step, reason_of(result));
+}
+
+typedef void handler(struct wb_step *step);
+
+static handler *const report_handlers[] = {
+    [WB_OP_UNKNOWN] = NULL,       [WB_OP_PROBE] = on_probe,     [WB_OP_COPY] = on_copy,
+    [WB_OP_OPEN] = on_open,       [WB_OP_RANGE] = on_range,     [WB_OP_SEAL] = on_seal,
+    [WB_OP_PUBLISH] = on_publish, [WB_OP_DISCARD] = on_discard, [WB_OP_DELETE] = on_delete,
+};
+
+static void on_report(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    enum wb_op op = step->input->op;
+    bool staged = result->outcome == WB_OUTCOME_COPIED || result->outcome == WB_OUTCOME_OPENED;
+    if (is_ours(step) && op <= WB_OP_DELETE && report_handlers[op])
+        report_handlers[op](step);
+    else if (!is_ours(step) && staged)
+        wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
+}
+
+/* ---- answers of the verifier ---- */
+
+/* The copy was read whole and proved, but the source went on: publish it and look again. */
+static void look_again(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    enum wb_source_state seen = step->input->result->source_state;
+    if (job->pending || (seen != WB_SOURCE_CHANGED && seen != WB_SOURCE_GONE))
+        return;
+    job->pending = wb_event_copy(step->arena, &job->event);
+    job->pending->count = 0;
+    job->pending->kind = WB_EVENT_WRITTEN;
+    job->pending->claim = (struct wb_version){.size_bytes = -1, .mtime_ns = -1, .etag = ""};
+    job->pending->sha256 = wb_span_of(NULL, 0);
+}
+
+static void adopt_proof(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    job->instance = wb_arena_strdup(step->arena, result->instance);
+    job->tag = wb_arena_strdup(step->arena, result->tag);
+    job->sha256 = wb_arena_span(step->arena, result->sha256);
+    if (result->version)
+        job->version = wb_version_copy(step->arena, result->version);
+    look_again(step);
+    wb_give_publish(step);
+}
+
+static void on_copy_verdict(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    bool may = job->state == WB_JOB_COPYING || job->state == WB_JOB_WAITING;
+    if (!may || (*job->instance && !is_our_instance(step)))
+        return;
+    if (result->outcome == WB_OUTCOME_MATCH && job->event.kind == WB_EVENT_WRITTEN) {
+        if (result->range_count == 1)
+            job->digests = wb_arena_span(step->arena, result->ranges[0].digest);
+        adopt_proof(step);
+    } else if (job->state == WB_JOB_COPYING && is_this_attempt(step)) {
+        job->instance = wb_arena_strdup(step->arena, result->instance);
+        wb_drop_instance(step);
+        wb_job_fail(step, reason_of(result));
+    }
+}
+
+static void on_seal_verdict(struct wb_step *step)
+{
+    if (step->job->state != WB_JOB_SEALING || !is_our_instance(step))
+        return;
+    if (step->input->result->outcome == WB_OUTCOME_MATCH) {
+        adopt_proof(step);
+        return;
+    }
+    wb_drop_instance(step);
+    wb_job_fail(step, reason_of(step->input->result));
+}
+
+static void on_verdict(struct wb_step *step)
+{
+    if (!is_ours(step))
+        return;
+    if (step->input->op == WB_OP_COPY)
+        on_copy_verdict(step);
+    else if (step->input->op == WB_OP_RANGE)
+        wb_chunks_verdict(step);
+    else if (step->input->op == WB_OP_SEAL)
+        on_seal_verdict(step);
+}
+
+/* ---- time ---- */
+
+static void on_timer(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    if (!job || job->due_ms > step->input->now_ms)
+        return;
+    switch (job->state) {
+    case WB_JOB_PUBLISHING:
+        wb_give_publish(step);
+        break;
+    case WB_JOB_FENCING:
+        wb_give_fences(step);
+        break;
+    case WB_JOB_RANGING:
+        wb_chunks_free_given(job, step->arena);
+        wb_job_fail(step, &no_answer);
+        break;
+    case WB_JOB_PROBING:
+    case WB_JOB_COPYING:
+    case WB_JOB_OPENING:
+    case WB_JOB_SEALING:
+    case WB_JOB_DELETING:
+        wb_drop_instance(step);
+        wb_job_fail(step, &no_answer);
+        break;
+    default:
+        break;
+    }
+}
+
+static handler *const input_handlers[WB_INPUT_KIND_COUNT] = {
+    [WB_INPUT_EVENT] = on_event,     [WB_INPUT_GIVE] = on_give,   [WB_INPUT_REPORT] = on_report,
+    [WB_INPUT_VERDICT] = on_verdict, [WB_INPUT_TIMER] = on_timer,
+};
+
+void wb_plan_step(const struct wb_policy *policy, struct wb_link *link,
+                  const struct wb_input *input, struct wb_outbox *outbox)
+{
+    struct wb_step step = {.policy = policy,
+                           .link = link,
+                           .job = link->job,
+                           .input = input,
+                           .outbox = outbox,
+                           .arena = outbox->arena};
+    input_handlers[input->kind](&step);
+}
