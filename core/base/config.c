@@ -1,0 +1,248 @@
+/* Values, their precedence and their types. */
+#include "core/base/config.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+
+enum { PAIRS_MAX = 256, ENV_NAME_MAX = 96 };
+
+struct pairs {
+    char *keys[PAIRS_MAX];
+    char *values[PAIRS_MAX];
+    size_t count;
+};
+
+struct value {
+    char *text;       /* NULL: the default */
+    int64_t number;   /* parsed; SPAN: the lower */
+    int64_t upper;
+};
+
+struct wb_config {
+    struct value values[WB_OPT_COUNT];
+    struct pairs maps[WB_OPT_COUNT];
+};
+
+static enum wb_rc parse_span(const char *text, struct value *value, struct wb_err *err)
+{
+    char low[32];
+    const char *dots = strstr(text, "..");
+    if (!dots || dots - text >= (ptrdiff_t)sizeof(low))
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is not two durations such as 1s..5m", text);
+    memcpy(low, text, (size_t)(dots - text));
+    low[dots - text] = 0;
+    if (wb_duration_parse(low, &value->number, err) != WB_OK ||
+        wb_duration_parse(dots + 2, &value->upper, err) != WB_OK)
+        return WB_ERROR;
+    if (value->number > value->upper)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" begins with the longer duration", text);
+    return WB_OK;
+}
+
+static enum wb_rc parse_int(const char *text, int64_t *ret, struct wb_err *err)
+{
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is not a whole number", text);
+    *ret = number;
+    return WB_OK;
+}
+
+static enum wb_rc parse_bool(const char *text, int64_t *ret, struct wb_err *err)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(text, words[i]) == 0) {
+            *ret = (int64_t)(i & 1);
+            return WB_OK;
+        }
+    return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is neither true nor false", text);
+}
+
+static enum wb_rc parse_choice(const char *text, const char *choices, struct wb_err *err)
+{
+    size_t len = strlen(text);
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (len && strncmp(at, text, len) == 0 && (at[len] == '|' || at[len] == 0))
+            return WB_OK;
+    return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is none of %s", text, choices);
+}
+
+static enum wb_rc parse_value(const struct wb_opt_row *row, const char *text, struct value *value,
+                              struct wb_err *err)
+{
+    switch (row->type) {
+    case WB_OPT_BOOL:
+        return parse_bool(text, &value->number, err);
+    case WB_OPT_INT:
+        return parse_int(text, &value->number, err);
+    case WB_OPT_SIZE:
+        return wb_size_parse(text, &value->number, err);
+    case WB_OPT_DURATION:
+        return wb_duration_parse(text, &value->number, err);
+    case WB_OPT_SPAN:
+        return parse_span(text, value, err);
+    case WB_OPT_CHOICE:
+        return parse_choice(text, row->choices, err);
+    default:
+        return WB_OK;
+    }
+}
+
+static enum wb_rc check_bounds(const struct wb_opt_row *row, const char *text, int64_t number,
+                               struct wb_err *err)
+{
+    if (row->least && number < row->least)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is less than %lld", text,
+                          (long long)row->least);
+    if (row->most && number > row->most)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is more than %lld", text,
+                          (long long)row->most);
+    return WB_OK;
+}
+
+static enum wb_rc add_pair(struct pairs *pairs, const char *key, size_t key_len, const char *value,
+                           struct wb_err *err)
+{
+    for (size_t i = 0; i < pairs->count; i++)
+        if (strlen(pairs->keys[i]) == key_len && strncmp(pairs->keys[i], key, key_len) == 0) {
+            free(pairs->values[i]);
+            pairs->values[i] = wb_xstrdup(value);
+            return WB_OK;
+        }
+    if (pairs->count == PAIRS_MAX)
+        return wb_err_set(err, WB_CAT_LIMIT, "more than %d pairs", PAIRS_MAX);
+    char *copy = wb_xcalloc(key_len + 1, 1);
+    memcpy(copy, key, key_len);
+    pairs->keys[pairs->count] = copy;
+    pairs->values[pairs->count++] = wb_xstrdup(value);
+    return WB_OK;
+}
+
+/* The brokers are one of the verbatim keys and an option of their own: both always say the same. */
+static enum wb_rc set_map(struct wb_config *config, enum wb_opt id, const char *text,
+                          struct wb_err *err)
+{
+    static const char servers[] = "bootstrap.servers";
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return wb_err_set(err, WB_CAT_USAGE, "not KEY=VALUE");
+    size_t len = (size_t)(equals - text);
+    if (id == WB_OPT_KAFKA && len == strlen(servers) && strncmp(text, servers, len) == 0)
+        return wb_config_set(config, WB_OPT_BROKERS, equals + 1, servers, err);
+    return add_pair(&config->maps[id], text, len, equals + 1, err);
+}
+
+enum wb_rc wb_config_set(struct wb_config *config, enum wb_opt id, const char *value,
+                         const char *origin, struct wb_err *err)
+{
+    const struct wb_opt_row *row = &wb_config_table()[id];
+    struct value parsed = {.text = NULL};
+    if (row->type == WB_OPT_MAP) {
+        if (set_map(config, id, value, err) != WB_OK)
+            return wb_err_prefix(err, "%s", origin);
+        return WB_OK;
+    }
+    if (parse_value(row, value, &parsed, err) != WB_OK ||
+        check_bounds(row, value, parsed.number, err) != WB_OK)
+        return wb_err_prefix(err, "%s", origin);
+    free(config->values[id].text);
+    parsed.text = wb_xstrdup(value);
+    config->values[id] = parsed;
+    return WB_OK;
+}
+
+struct wb_config *wb_config_new(void)
+{
+    struct wb_config *config = wb_xcalloc(1, sizeof(*config));
+    struct wb_err err;
+    for (int id = 0; id < WB_OPT_COUNT; id++) {
+        const struct wb_opt_row *row = &wb_config_table()[id];
+        if (row->fallback && parse_value(row, row->fallback, &config->values[id], &err) != WB_OK)
+            abort();   /* a default in the table that does not parse */
+    }
+    return config;
+}
+
+static void pairs_free(struct pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        free(pairs->keys[i]);
+        free(pairs->values[i]);
+    }
+}
+
+void wb_config_free(struct wb_config **config)
+{
+    if (!*config)
+        return;
+    for (int id = 0; id < WB_OPT_COUNT; id++) {
+        free((*config)->values[id].text);
+        pairs_free(&(*config)->maps[id]);
+    }
+    free(*config);
+    *config = NULL;
+}
+
+static void twin_name(const char *name, char out[ENV_NAME_MAX])
+{
+    (void)snprintf(out, ENV_NAME_MAX, "WAYBILL_%s", name);
+    for (char *at = out; *at; at++)
+        *at = *at == '.' || *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+}
+
+static enum wb_rc set_from(struct wb_config *config, enum wb_opt id, const char *name,
+                           struct wb_err *err)
+{
+    char twin[ENV_NAME_MAX];
+    if (!name)
+        return WB_OK;
+    twin_name(name, twin);
+    const char *value = getenv(twin);
+    return value ? wb_config_set(config, id, value, twin, err) : WB_OK;
+}
+
+enum wb_rc wb_config_load_environment(struct wb_config *config, struct wb_err *err)
+{
+    for (int id = 0; id < WB_OPT_COUNT; id++) {
+        const struct wb_opt_row *row = &wb_config_table()[id];
+        if (row->type == WB_OPT_MAP)
+            continue;
+        if (set_from(config, row->id, row->key, err) != WB_OK ||
+            set_from(config, row->id, row->flag, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
+
+const char *wb_config_text(const struct wb_config *config, enum wb_opt id)
+{
+    const char *text = config->values[id].text;
+    return text ? text : wb_config_table()[id].fallback;
+}
+
+int64_t wb_config_int(const struct wb_config *config, enum wb_opt id)
+{
+    return config->values[id].number;
+}
+
+void wb_config_span(const struct wb_config *config, enum wb_opt id, int64_t *ret_low,
+                    int64_t *ret_high)
+{
+    *ret_low = config->values[id].number;
+    *ret_high = config->values[id].upper;
+}
+
+bool wb_config_pair(const struct wb_config *config, enum wb_opt id, size_t index,
+                    const char **ret_key, const char **ret_value)
+{
+    const struct pairs *pairs = &config->maps[id];
+    if (index >= pairs->count)
+        return false;
+    *ret_key = pairs->keys[index];
+    *ret_value = pairs->values[index];
+    return true;
+}
