@@ -83,7 +83,8 @@ enum wb_rc wb_json_parse(struct wb_span text, size_t cap, json_t **ret, struct w
     json_error_t why;
     if (text.len > cap)
         return wb_err_set(err, WB_CAT_INVALID, "json of %zu bytes, more than %zu", text.len, cap);
-    json_t *json = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    json_t *json = json_loadb((const char *)text.data, text.len, flags, &why);
     if (!json)
         return wb_err_set(err, WB_CAT_INVALID, "not json at line %d column %d: %s", why.line,
                           why.column, why.text);
