@@ -1,0 +1,245 @@
+/* The root, the staging folder, and the way to anything beneath them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/base/path.h"
+#include "core/store/posix.h"
+#include "core/store/posix_parts.h"
+
+enum { SHOWN_MAX = 300, DIR_MODE = 0755, STAGING_MODE = 0700 };
+
+void posix_close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static int open_beneath(int root, const char *path)
+{
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static int open_or_make(int root, char *folder)
+{
+    int fd = open_beneath(root, folder);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = 0;
+    int parent WB_AUTO(posix_close_fd) = slash ? open_or_make(root, folder) : dup(root);
+    if (slash)
+        *slash = '/';
+    if (parent < 0)
+        return -1;
+    if (mkdirat(parent, slash ? slash + 1 : folder, DIR_MODE) != 0 && errno != EEXIST)
+        return -1;
+    /* A folder is as durable as its entry in the one above. */
+    if (fsync(parent) != 0)
+        return -1;
+    return open_beneath(root, folder);
+}
+
+static enum wb_rc make_staging(struct posix_store *store, struct wb_err *err)
+{
+    if (mkdirat(store->root_fd, WB_STAGING_DIR, STAGING_MODE) != 0 && errno != EEXIST)
+        return wb_err_errno(err, errno, "cannot make the staging folder \"%s\"", WB_STAGING_DIR);
+    store->staging_fd = open_beneath(store->root_fd, WB_STAGING_DIR);
+    if (store->staging_fd < 0)
+        return wb_err_errno(err, errno, "cannot open the staging folder \"%s\"", WB_STAGING_DIR);
+    return WB_OK;
+}
+
+enum wb_rc posix_place_fd(struct posix_store *store, enum wb_place place, int *ret_fd,
+                          struct wb_err *err)
+{
+    int fd = -1;
+    enum wb_rc rc = WB_OK;
+    (void)pthread_mutex_lock(&store->lock);
+    if (place == WB_PLACE_STAGED && store->staging_fd < 0)
+        rc = make_staging(store, err);
+    if (rc == WB_OK) {
+        int own = place == WB_PLACE_STAGED ? store->staging_fd : store->root_fd;
+        fd = fcntl(own, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            rc = wb_err_errno(err, errno, "cannot use the root of \"%s\"", store->base.name);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    *ret_fd = fd;
+    return rc;
+}
+
+static enum wb_rc folder_failed(int errnum, bool make, struct wb_span path, struct wb_err *err)
+{
+    char shown[SHOWN_MAX];
+    (void)wb_err_errno(err, errnum, "cannot open the folder of \"%s\"",
+                       wb_path_show(path, shown, sizeof(shown)));
+    /* A file or a link where a folder should be: it may go away when its own delete arrives. */
+    if (make && (errnum == ENOTDIR || errnum == ELOOP)) {
+        err->category = WB_CAT_CONFLICT;
+        err->retryable = true;
+    } else if (!make && errnum == ELOOP) {
+        err->category = WB_CAT_NOT_FOUND;
+    }
+    return WB_ERROR;
+}
+
+enum wb_rc posix_parent_fd(struct posix_store *store, enum wb_place place, struct wb_span path,
+                           bool make, char name[256], int *ret_fd, struct wb_err *err)
+{
+    char folder[WB_PATH_MAX + 1];
+    int root WB_AUTO(posix_close_fd) = -1;
+    if (path.len == 0 || path.len > WB_PATH_MAX)
+        return wb_err_set(err, WB_CAT_INVALID, "name of %zu bytes", path.len);
+    memcpy(folder, path.data, path.len);
+    folder[path.len] = 0;
+    char *slash = strrchr(folder, '/');
+    const char *last = slash ? slash + 1 : folder;
+    if (strlen(last) > WB_PATH_PART_MAX || *last == 0)
+        return wb_err_set(err, WB_CAT_INVALID, "last part of the name is too long or empty");
+    (void)snprintf(name, 256, "%s", last);
+    if (posix_place_fd(store, place, &root, err) != WB_OK)
+        return WB_ERROR;
+    if (!slash) {
+        *ret_fd = root;
+        root = -1;
+        return WB_OK;
+    }
+    *slash = 0;
+    int fd = make ? open_or_make(root, folder) : open_beneath(root, folder);
+    if (fd < 0)
+        return folder_failed(errno, make, path, err);
+    *ret_fd = fd;
+    return WB_OK;
+}
+
+/* ---- the store itself ---- */
+
+static void store_close(struct wb_store *base)
+{
+    struct posix_store *store = posix_of(base);
+    posix_close_fd(&store->root_fd);
+    posix_close_fd(&store->staging_fd);
+    (void)pthread_mutex_destroy(&store->lock);
+    (void)pthread_mutex_destroy(&store->sync_lock);
+    (void)pthread_cond_destroy(&store->sync_done);
+    free(store->root_path);
+    free(store);
+}
+
+/* Opens the path anew and takes it for the root when it is another folder than before. */
+static enum wb_rc root_renew(struct posix_store *store, struct wb_err *err)
+{
+    struct stat info;
+    int fd WB_AUTO(posix_close_fd) = open(store->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        int errnum = errno;
+        (void)wb_err_errno(err, errnum, "root \"%s\" cannot be opened", store->root_path);
+        err->category = WB_CAT_UNREACHABLE;
+        err->retryable = true;
+        return WB_ERROR;
+    }
+    (void)pthread_mutex_lock(&store->lock);
+    if (store->root_fd < 0 || info.st_dev != store->root_dev || info.st_ino != store->root_ino) {
+        posix_close_fd(&store->root_fd);
+        posix_close_fd(&store->staging_fd);
+        store->root_fd = fd;
+        store->root_dev = info.st_dev;
+        store->root_ino = info.st_ino;
+        fd = -1;
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return WB_OK;
+}
+
+static enum wb_rc store_check(struct wb_store *base, int64_t *ret_free_bytes, struct wb_err *err)
+{
+    struct posix_store *store = posix_of(base);
+    struct statvfs space;
+    int fd WB_AUTO(posix_close_fd) = -1;
+    if (root_renew(store, err) != WB_OK ||
+        posix_place_fd(store, WB_PLACE_FINAL, &fd, err) != WB_OK)
+        return WB_ERROR;
+    *ret_free_bytes = fstatvfs(fd, &space) == 0 ? (int64_t)(space.f_bavail * space.f_frsize) : -1;
+    return WB_OK;
+}
+
+static enum wb_rc store_stat(struct wb_store *base, enum wb_place place, struct wb_span path,
+                             struct wb_stat *ret, struct wb_err *err)
+{
+    struct posix_store *store = posix_of(base);
+    char name[256];
+    char shown[SHOWN_MAX];
+    struct stat info;
+    struct wb_err root_err;
+    int fd WB_AUTO(posix_close_fd) = -1;
+    if (posix_parent_fd(store, place, path, false, name, &fd, err) == WB_OK) {
+        if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
+            posix_stat_fill(&info, ret);
+            return WB_OK;
+        }
+        (void)wb_err_errno(err, errno, "cannot look at \"%s\"",
+                           wb_path_show(path, shown, sizeof(shown)));
+    }
+    /* Only a node whose root is there and the right one can be said to lack a file. */
+    if (err->category == WB_CAT_NOT_FOUND && root_renew(store, &root_err) != WB_OK)
+        *err = root_err;
+    return WB_ERROR;
+}
+
+static const struct wb_store_ops ops = {
+    .scheme = "file",
+    .close = store_close,
+    .check = store_check,
+    .stat = store_stat,
+    .list = posix_list,
+    .open = posix_open,
+    .create = posix_create,
+    .reopen = posix_reopen,
+    .publish = posix_publish,
+    .discard = posix_discard,
+    .remove = posix_remove,
+    .sweep = posix_sweep,
+    .file_stat = posix_file_stat,
+    .file_read = posix_file_read,
+    .file_next_data = posix_file_next_data,
+    .file_xattrs = posix_file_xattrs,
+    .file_write = posix_file_write,
+    .file_range_done = posix_file_range_done,
+    .file_seal = posix_file_seal,
+    .file_close = posix_file_close,
+};
+
+static const struct wb_store_caps caps = {
+    .writes = true, .random_writes = true, .atomic_publish = true,
+    .symlinks = true, .modes = true, .sparse = true,
+};
+
+enum wb_rc wb_posix_open(const char *node, const char *path, struct wb_store **ret,
+                         struct wb_err *err)
+{
+    struct posix_store *store = wb_xcalloc(1, sizeof(*store));
+    store->base.ops = &ops;
+    store->base.caps = caps;
+    (void)snprintf(store->base.name, sizeof(store->base.name), "%s", node);
+    store->root_path = wb_xstrdup(path);
+    store->root_fd = store->staging_fd = -1;
+    (void)pthread_mutex_init(&store->lock, NULL);
+    (void)pthread_mutex_init(&store->sync_lock, NULL);
+    (void)pthread_cond_init(&store->sync_done, NULL);
+    if (root_renew(store, err) != WB_OK) {
+        store_close(&store->base);
+        return WB_ERROR;
+    }
+    *ret = &store->base;
+    return WB_OK;
+}

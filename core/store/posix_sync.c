@@ -1,0 +1,40 @@
+/* Group commit. A failed write-back is reported once per descriptor, so only one thread may ask at
+ * a time, and all who waited for that sync must hear of it: each caller waits for a sync that began
+ * after its call, and fails if that one did. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "core/store/posix_parts.h"
+
+/* Runs sync number `mine` on behalf of all who wait for it; the lock is held on entry and exit. */
+static void lead(struct posix_store *store)
+{
+    struct wb_err ignored;
+    int fd WB_AUTO(posix_close_fd) = -1;
+    store->sync_running = true;
+    uint64_t mine = ++store->sync_started;
+    (void)pthread_mutex_unlock(&store->sync_lock);
+    bool failed = posix_place_fd(store, WB_PLACE_STAGED, &fd, &ignored) != WB_OK || syncfs(fd) != 0;
+    (void)pthread_mutex_lock(&store->sync_lock);
+    if (failed)
+        store->sync_failed = mine;
+    store->sync_finished = mine;
+    store->sync_running = false;
+    (void)pthread_cond_broadcast(&store->sync_done);
+}
+
+enum wb_rc posix_sync_all(struct posix_store *store, struct wb_err *err)
+{
+    (void)pthread_mutex_lock(&store->sync_lock);
+    uint64_t wanted = store->sync_started + 1;
+    while (store->sync_finished < wanted) {
+        if (store->sync_running)
+            (void)pthread_cond_wait(&store->sync_done, &store->sync_lock);
+        else
+            lead(store);
+    }
+    /* A later failure counts as well: it may be ours, and a copy more is cheap. */
+    bool failed = store->sync_failed >= wanted;
+    (void)pthread_mutex_unlock(&store->sync_lock);
+    return failed ? wb_err_set(err, WB_CAT_IO, "cannot sync the file system") : WB_OK;
+}
