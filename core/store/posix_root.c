@@ -106,7 +106,7 @@ enum wb_rc posix_parent_fd(struct posix_store *store, enum wb_place place, struc
     const char *last = slash ? slash + 1 : folder;
     if (strlen(last) > WB_PATH_PART_MAX || *last == 0)
         return wb_err_set(err, WB_CAT_INVALID, "last part of the name is too long or empty");
-    (void)snprintf(name, 256, "%s", last);
+    memcpy(name, last, strlen(last) + 1);
     if (posix_place_fd(store, place, &root, err) != WB_OK)
         return WB_ERROR;
     if (!slash) {
