@@ -1,0 +1,122 @@
+#include <stdio.h>
+
+#include "core/base/log.h"
+#include "core/wire/kafka_parts.h"
+
+struct setting {
+    const char *key;
+    const char *value;
+};
+
+/* Before the user's: good defaults. */
+static const struct setting defaults[] = {
+    {"client.id", "waybill"},
+    {"socket.nagle.disable", "true"},
+    {"reconnect.backoff.max.ms", "2000"},
+};
+
+static const struct setting producer_defaults[] = {
+    {"compression.codec", "zstd"},
+    {"linger.ms", "0"},
+    {"queue.buffering.max.kbytes", "131072"},
+    {"message.max.bytes", "2097152"},
+};
+
+static const struct setting consumer_defaults[] = {
+    {"session.timeout.ms", "10000"},
+    {"heartbeat.interval.ms", "1000"},
+    {"queued.max.messages.kbytes", "16384"},
+    {"fetch.wait.max.ms", "100"},
+    {"fetch.error.backoff.ms", "100"},
+};
+
+/* After the user's: what correctness rests on. */
+static const struct setting producer_forced[] = {
+    {"enable.idempotence", "true"},
+    {"partitioner", "murmur2_random"},
+};
+
+static const struct setting consumer_forced[] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"isolation.level", "read_committed"},
+    {"partition.assignment.strategy", "range"},
+    {"auto.offset.reset", "error"},
+    {"check.crcs", "true"},
+    {"enable.partition.eof", "true"},
+};
+
+enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *value,
+                        struct wb_err *err)
+{
+    char why[256];
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, key, value, why, sizeof(why));
+    if (result == RD_KAFKA_CONF_OK)
+        return WB_OK;
+    /* librdkafka's text repeats the value, which may be a secret. */
+    return wb_err_set(err, WB_CAT_USAGE, "kafka setting \"%s\" %s", key,
+                      result == RD_KAFKA_CONF_UNKNOWN ? "is not known" : "has a bad value");
+}
+
+#define SET_ALL(conf, table, err) set_all(conf, table, sizeof(table) / sizeof(table[0]), err)
+
+static enum wb_rc set_all(rd_kafka_conf_t *conf, const struct setting *table, size_t count,
+                          struct wb_err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (wb_kafka_set(conf, table[i].key, table[i].value, err) != WB_OK)
+            return WB_ERROR;
+    return WB_OK;
+}
+
+static enum wb_rc set_pairs(rd_kafka_conf_t *conf, const struct wb_config *config, enum wb_opt id,
+                            struct wb_err *err)
+{
+    const char *key;
+    const char *value;
+    for (size_t i = 0; wb_config_pair(config, id, i, &key, &value); i++)
+        if (wb_kafka_set(conf, key, value, err) != WB_OK)
+            return WB_ERROR;
+    return WB_OK;
+}
+
+static void log_line(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    (void)client;
+    enum { SYSLOG_ERROR = 3, SYSLOG_WARNING = 4, SYSLOG_NOTICE = 5 };
+    enum wb_log_level own = level <= SYSLOG_WARNING ? WB_LOG_WARN
+                            : level <= SYSLOG_NOTICE ? WB_LOG_INFO : WB_LOG_DEBUG;
+    WB_LOG(own, "kafka client", WB_LOG_STR("facility", facility), WB_LOG_STR("text", text));
+}
+
+static enum wb_rc fill(rd_kafka_conf_t *conf, const struct wb_config *config,
+                       enum wb_kafka_role role, struct wb_err *err)
+{
+    bool producer = role == WB_KAFKA_PRODUCER;
+    bool consumer = role == WB_KAFKA_CONSUMER;
+    const char *brokers = wb_config_text(config, WB_OPT_BROKERS);
+    if (SET_ALL(conf, defaults, err) != WB_OK ||
+        (producer && SET_ALL(conf, producer_defaults, err) != WB_OK) ||
+        (consumer && SET_ALL(conf, consumer_defaults, err) != WB_OK) ||
+        set_pairs(conf, config, WB_OPT_KAFKA, err) != WB_OK ||
+        wb_kafka_set(conf, "bootstrap.servers", brokers, err) != WB_OK ||
+        (producer && set_pairs(conf, config, WB_OPT_KAFKA_PRODUCER, err) != WB_OK) ||
+        (consumer && set_pairs(conf, config, WB_OPT_KAFKA_CONSUMER, err) != WB_OK) ||
+        (producer && SET_ALL(conf, producer_forced, err) != WB_OK) ||
+        (consumer && SET_ALL(conf, consumer_forced, err) != WB_OK))
+        return WB_ERROR;
+    rd_kafka_conf_set_log_cb(conf, log_line);
+    return WB_OK;
+}
+
+enum wb_rc wb_kafka_conf(const struct wb_config *config, enum wb_kafka_role role,
+                         rd_kafka_conf_t **ret, struct wb_err *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    if (fill(conf, config, role, err) != WB_OK) {
+        rd_kafka_conf_destroy(conf);
+        return WB_ERROR;
+    }
+    *ret = conf;
+    return WB_OK;
+}

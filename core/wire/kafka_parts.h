@@ -1,0 +1,45 @@
+/* Between the files over librdkafka only. */
+#ifndef WB_WIRE_KAFKA_PARTS_H
+#define WB_WIRE_KAFKA_PARTS_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "core/wire/log.h"
+
+enum wb_kafka_role { WB_KAFKA_PRODUCER, WB_KAFKA_CONSUMER, WB_KAFKA_ADMIN };
+
+/* The user's settings, then those that correctness rests on. The caller owns it until a client takes
+ * it over. USAGE names the key, never its value. */
+enum wb_rc wb_kafka_conf(const struct wb_config *config, enum wb_kafka_role role,
+                         rd_kafka_conf_t **ret, struct wb_err *err) WB_MUST_USE;
+/* One more setting of ours. */
+enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *value,
+                        struct wb_err *err) WB_MUST_USE;
+
+/* Classes of librdkafka's errors; scope LOG. Both return WB_ERROR. */
+enum wb_rc wb_kafka_failed(struct wb_err *err, rd_kafka_resp_err_t code, const char *what);
+/* The same of an error object, which is destroyed. */
+enum wb_rc wb_kafka_failed_error(struct wb_err *err, rd_kafka_error_t *error, const char *what);
+
+struct wb_consumer {
+    rd_kafka_t *client;
+    struct wb_rebalance_ops ops;
+    bool has_ops;
+    bool group;
+    bool joined;
+    enum wb_rc handler_rc;        /* of a rebalance handler, for the poll that called it */
+    struct wb_err handler_err;
+};
+
+struct wb_producer {
+    rd_kafka_t *client;
+    wb_delivered_fn *delivered;
+    void *arg;
+    bool must_abort;
+    bool fatal;
+};
+
+/* A list that the caller destroys. */
+rd_kafka_topic_partition_list_t *wb_kafka_list(const struct wb_position *positions, size_t count);
+
+#endif
