@@ -1,0 +1,506 @@
+/* The planner's core, driven by hand: each test is the life of one link. */
+#include "tests/check.h"
+
+#include "planner/plan.h"
+#include "planner/plan_parts.h"
+
+enum { MIB = 1024 * 1024 };
+
+struct drive {
+    struct wb_arena *arena;
+    struct wb_policy policy;
+    struct wb_link link;
+    struct wb_outbox outbox;
+    int64_t now_ms;
+    uint64_t entropy;
+    int64_t offset;
+};
+
+static int set_up(void **state)
+{
+    struct drive *drive = wb_xcalloc(1, sizeof(*drive));
+    drive->arena = wb_arena_new(64 * MIB);
+    drive->policy = (struct wb_policy){
+        .rule = "all", .strategy = WB_STRATEGY_AUTO, .deletes = true, .max_attempts = 3,
+        .backoff_least_ms = 1000, .backoff_most_ms = 8000, .batch_below_bytes = MIB,
+        .direct_below_bytes = 50 * MIB, .chunk_bytes = 16 * MIB, .deadline_ms = 60000,
+        .random_writes = true};
+    drive->link = (struct wb_link){.key = wb_span_str("b/a:x"), .source = "a", .target = "b",
+                                   .path = wb_span_str("x"), .partition = 3};
+    drive->now_ms = 1000000;
+    drive->entropy = 1;
+    *state = drive;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct drive *drive = *state;
+    wb_arena_free(&drive->arena);
+    free(drive);
+    return 0;
+}
+
+static void step(struct drive *drive, struct wb_input input)
+{
+    input.now_ms = drive->now_ms;
+    input.entropy = drive->entropy += 0x9e3779b97f4a7c15ULL;
+    wb_outbox_init(&drive->outbox, drive->arena);
+    wb_plan_step(&drive->policy, &drive->link, &input, &drive->outbox);
+}
+
+static struct wb_version version_of(int64_t size, const char *etag)
+{
+    return (struct wb_version){WB_FILE_REGULAR, size, 7, etag};
+}
+
+static void event(struct drive *drive, enum wb_event_kind kind, int64_t size, const char *etag)
+{
+    struct wb_event_ref ref = {.id = "e", .offset = drive->offset++, .kind = kind,
+                               .claim = version_of(size, etag), .mime = "text/plain", .count = 1};
+    step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
+}
+
+static void give(struct drive *drive)
+{
+    step(drive, (struct wb_input){.kind = WB_INPUT_GIVE});
+}
+
+/* An answer to the present job and attempt. */
+static struct wb_result answer(struct drive *drive, enum wb_outcome outcome)
+{
+    const struct wb_job *job = drive->link.job;
+    return (struct wb_result){.job = job ? job->id : "", .attempt = job ? job->attempt : 0,
+                              .outcome = outcome, .instance = "", .tag = "", .mime = ""};
+}
+
+static void report(struct drive *drive, enum wb_op op, struct wb_result result)
+{
+    step(drive, (struct wb_input){.kind = WB_INPUT_REPORT, .op = op, .result = &result});
+}
+
+static void verdict(struct drive *drive, enum wb_op op, struct wb_result result)
+{
+    step(drive, (struct wb_input){.kind = WB_INPUT_VERDICT, .op = op, .result = &result});
+}
+
+static void copied(struct drive *drive, const char *instance)
+{
+    struct wb_result result = answer(drive, WB_OUTCOME_COPIED);
+    result.instance = instance;
+    report(drive, WB_OP_COPY, result);
+}
+
+static void matched(struct drive *drive, const char *instance, struct wb_version *version)
+{
+    struct wb_result result = answer(drive, WB_OUTCOME_MATCH);
+    result.instance = instance;
+    result.tag = "tag";
+    result.version = version;
+    verdict(drive, WB_OP_COPY, result);
+}
+
+static void published(struct drive *drive, const char *instance)
+{
+    struct wb_result result = answer(drive, WB_OUTCOME_PUBLISHED);
+    result.instance = instance;
+    report(drive, WB_OP_PUBLISH, result);
+}
+
+static void failed(struct drive *drive, enum wb_op op, enum wb_category category,
+                   const char *instance)
+{
+    static struct wb_err err;
+    (void)wb_err_set(&err, category, "on purpose");
+    struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+    result.error = &err;
+    result.instance = instance;
+    report(drive, op, result);
+}
+
+static void check_state(const struct drive *drive, enum wb_job_state state)
+{
+    assert_non_null(drive->link.job);
+    assert_string_equal(wb_job_state_name(drive->link.job->state), wb_job_state_name(state));
+}
+
+static void check_asked(const struct drive *drive, enum wb_op op, const char *instance)
+{
+    for (const struct wb_intent *at = drive->outbox.first_intent; at; at = at->next)
+        if (at->op == op && strcmp(at->file.instance, instance) == 0)
+            return;
+    fail_msg("no %s of \"%s\" was asked for", wb_op_name(op), instance);
+}
+
+static void check_ended(const struct drive *drive, enum wb_end end)
+{
+    assert_non_null(drive->link.replica);
+    assert_string_equal(wb_end_name(drive->link.replica->end), wb_end_name(end));
+}
+
+/* Takes a small file through the ring. */
+static void replicate(struct drive *drive, const char *instance, struct wb_version *version)
+{
+    event(drive, WB_EVENT_WRITTEN, version->size_bytes, version->etag);
+    give(drive);
+    copied(drive, instance);
+    matched(drive, instance, version);
+    published(drive, instance);
+    assert_null(drive->link.job);
+    check_ended(drive, WB_END_VERIFIED);
+}
+
+static void a_small_file_is_copied_proved_and_published(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    check_state(drive, WB_JOB_WAITING);
+    give(drive);
+    check_asked(drive, WB_OP_COPY, "");
+    copied(drive, "i1");
+    check_state(drive, WB_JOB_COPYING);
+    assert_int_equal(drive->outbox.intent_count, 0);   /* nothing is published on a return code */
+    matched(drive, "i1", &version);
+    check_asked(drive, WB_OP_PUBLISH, "i1");
+    published(drive, "i1");
+    assert_null(drive->link.job);
+    check_ended(drive, WB_END_VERIFIED);
+    assert_string_equal(drive->link.replica->version->etag, "v1");
+}
+
+static void a_verdict_may_overtake_the_report(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    matched(drive, "i1", &version);
+    check_state(drive, WB_JOB_PUBLISHING);
+    copied(drive, "i1");
+    assert_int_equal(drive->outbox.intent_count, 0);
+    published(drive, "i1");
+    check_ended(drive, WB_END_VERIFIED);
+}
+
+static void what_is_proved_is_not_copied_again(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    replicate(drive, "i1", &version);
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    assert_null(drive->link.job);
+    assert_int_equal(drive->outbox.intent_count, 0);
+    assert_int_equal(drive->link.replica->event_offset, 1);
+    assert_string_equal(drive->link.replica->tag, "tag");
+}
+
+static void a_second_execution_of_a_task_is_discarded(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "i1");
+    copied(drive, "i2");
+    check_asked(drive, WB_OP_DISCARD, "i2");
+    matched(drive, "i2", &version);
+    check_state(drive, WB_JOB_COPYING);
+    matched(drive, "i1", &version);
+    check_asked(drive, WB_OP_PUBLISH, "i1");
+}
+
+static void a_late_copy_of_an_ended_job_is_discarded(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    replicate(drive, "i1", &version);
+    struct wb_result late = {.job = "other", .outcome = WB_OUTCOME_COPIED, .instance = "i9",
+                             .tag = "", .mime = ""};
+    report(drive, WB_OP_COPY, late);
+    check_asked(drive, WB_OP_DISCARD, "i9");
+    check_ended(drive, WB_END_VERIFIED);
+}
+
+static void a_failed_publish_is_fenced_before_the_next_try(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    failed(drive, WB_OP_PUBLISH, WB_CAT_NO_SPACE, "i1");
+    check_state(drive, WB_JOB_FENCING);
+    check_asked(drive, WB_OP_DISCARD, "i1");
+    give(drive);
+    check_state(drive, WB_JOB_FENCING);   /* nothing newer may start before the discard is answered */
+    struct wb_result done = answer(drive, WB_OUTCOME_DISCARDED);
+    done.instance = "i1";
+    report(drive, WB_OP_DISCARD, done);
+    check_state(drive, WB_JOB_WAITING);
+}
+
+static void fences_outlive_a_dead_job(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    drive->policy.max_attempts = 1;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    failed(drive, WB_OP_PUBLISH, WB_CAT_IO, "i1");
+    check_state(drive, WB_JOB_DEAD);
+    check_ended(drive, WB_END_DEAD);
+    event(drive, WB_EVENT_WRITTEN, 200, "v2");
+    check_state(drive, WB_JOB_FENCING);
+    check_asked(drive, WB_OP_DISCARD, "i1");
+}
+
+static void an_unanswered_publish_is_asked_again_not_given_up(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    for (int i = 0; i < 20; i++) {
+        drive->now_ms += 61000;
+        step(drive, (struct wb_input){.kind = WB_INPUT_TIMER});
+        check_asked(drive, WB_OP_PUBLISH, "i1");
+        check_state(drive, WB_JOB_PUBLISHING);
+    }
+}
+
+static void an_event_while_running_is_served_afterwards(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    event(drive, WB_EVENT_WRITTEN, 120, "v2");
+    event(drive, WB_EVENT_WRITTEN, 130, "v3");
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    published(drive, "i1");
+    assert_int_equal(drive->link.replica->event_offset, 0);
+    check_state(drive, WB_JOB_WAITING);
+    assert_string_equal(drive->link.job->event.claim.etag, "v3");
+    assert_int_equal(drive->link.job->event.count, 2);
+}
+
+static void an_event_for_the_version_being_copied_is_absorbed(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(120, "v2");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    event(drive, WB_EVENT_WRITTEN, 120, "v2");
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    published(drive, "i1");
+    assert_null(drive->link.job);
+    assert_int_equal(drive->link.replica->event_offset, 1);
+    assert_int_equal(drive->link.replica->event_count, 2);
+}
+
+static void errors_are_retried_within_a_budget_then_dead_with_the_reason(void **state)
+{
+    struct drive *drive = *state;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    for (int attempt = 0; attempt < 3; attempt++) {
+        check_state(drive, WB_JOB_WAITING);
+        assert_true(drive->link.job->due_ms <= drive->now_ms + 8000);
+        give(drive);
+        failed(drive, WB_OP_COPY, attempt == 0 ? WB_CAT_TIMEOUT : WB_CAT_IO, "");
+        if (attempt == 0)
+            assert_int_equal(drive->link.job->attempt, 0);   /* silence costs no attempt */
+    }
+    give(drive);
+    failed(drive, WB_OP_COPY, WB_CAT_IO, "");
+    check_state(drive, WB_JOB_DEAD);
+    check_ended(drive, WB_END_DEAD);
+    assert_int_equal(drive->link.replica->error->category, WB_CAT_IO);
+    assert_int_equal(drive->link.replica->first_error->category, WB_CAT_TIMEOUT);
+}
+
+static void a_permanent_error_is_dead_at_once(void **state)
+{
+    struct drive *drive = *state;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    failed(drive, WB_OP_COPY, WB_CAT_UNSUPPORTED, "");
+    check_ended(drive, WB_END_DEAD);
+}
+
+static void a_delete_looks_at_the_source_first(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    struct wb_version newer = version_of(50, "v2");
+    replicate(drive, "i1", &version);
+    event(drive, WB_EVENT_DELETED, -1, "");
+    give(drive);
+    check_asked(drive, WB_OP_DELETE, "");
+    assert_string_equal(drive->outbox.first_intent->file.tag, "tag");
+    struct wb_result there = answer(drive, WB_OUTCOME_PROBED);
+    there.version = &newer;
+    report(drive, WB_OP_DELETE, there);
+    check_state(drive, WB_JOB_WAITING);
+    give(drive);
+    check_asked(drive, WB_OP_COPY, "");
+}
+
+static void a_delete_ends_deleted_and_forgets_the_proof(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    replicate(drive, "i1", &version);
+    event(drive, WB_EVENT_DELETED, -1, "");
+    give(drive);
+    report(drive, WB_OP_DELETE, answer(drive, WB_OUTCOME_DELETED));
+    check_ended(drive, WB_END_DELETED);
+    assert_null(drive->link.replica->version);
+}
+
+static void a_mismatch_is_never_published(void **state)
+{
+    struct drive *drive = *state;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "i1");
+    struct wb_result bad = answer(drive, WB_OUTCOME_MISMATCH);
+    struct wb_err err;
+    (void)wb_err_set(&err, WB_CAT_CORRUPT, "digests differ");
+    bad.instance = "i1";
+    bad.error = &err;
+    verdict(drive, WB_OP_COPY, bad);
+    check_asked(drive, WB_OP_DISCARD, "i1");
+    check_state(drive, WB_JOB_WAITING);
+    assert_null(drive->link.replica);
+}
+
+/* ---- ranges ---- */
+
+static void opened(struct drive *drive, struct wb_version *version)
+{
+    struct wb_result result = answer(drive, WB_OUTCOME_OPENED);
+    result.instance = "big";
+    result.version = version;
+    report(drive, WB_OP_OPEN, result);
+}
+
+static void proved(struct drive *drive, int64_t index, enum wb_outcome outcome)
+{
+    static const uint8_t digest[WB_DIGEST_SIZE] = {1};
+    struct wb_range range = {.offset = index * 16 * MIB, .length = 16 * MIB, .tag = "",
+                             .digest = wb_span_of(digest, sizeof(digest))};
+    struct wb_result result = answer(drive, outcome);
+    result.instance = "big";
+    result.ranges = &range;
+    result.range_count = 1;
+    verdict(drive, WB_OP_RANGE, result);
+}
+
+static void a_large_file_is_published_only_when_every_range_is_proved(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(20LL * 16 * MIB, "v1");
+    event(drive, WB_EVENT_WRITTEN, version.size_bytes, "v1");
+    give(drive);
+    check_asked(drive, WB_OP_OPEN, "");
+    opened(drive, &version);
+    assert_int_equal(drive->outbox.intent_count, WB_RANGES_IN_FLIGHT);
+    for (int64_t i = 19; i >= 0; i--) {
+        check_state(drive, WB_JOB_RANGING);
+        proved(drive, i, WB_OUTCOME_MATCH);
+        proved(drive, i, WB_OUTCOME_MATCH);
+    }
+    check_state(drive, WB_JOB_SEALING);
+    struct wb_result sealed = answer(drive, WB_OUTCOME_MATCH);
+    sealed.instance = "big";
+    sealed.tag = "tag";
+    verdict(drive, WB_OP_SEAL, sealed);
+    check_asked(drive, WB_OP_PUBLISH, "big");
+    published(drive, "big");
+    check_ended(drive, WB_END_VERIFIED);
+    assert_int_equal(drive->link.replica->digests.len, 20 * WB_DIGEST_SIZE);
+}
+
+static void a_bad_range_costs_that_range_only(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(4LL * 16 * MIB, "v1");
+    event(drive, WB_EVENT_WRITTEN, version.size_bytes, "v1");
+    give(drive);
+    opened(drive, &version);
+    proved(drive, 0, WB_OUTCOME_MATCH);
+    proved(drive, 2, WB_OUTCOME_MATCH);
+    proved(drive, 1, WB_OUTCOME_MISMATCH);
+    check_state(drive, WB_JOB_WAITING);
+    give(drive);
+    check_state(drive, WB_JOB_RANGING);
+    assert_int_equal(drive->outbox.intent_count, 2);
+    assert_int_equal(drive->outbox.first_intent->file.ranges[0].offset, 16 * MIB);
+}
+
+static void media_is_read_head_and_tail_first(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(9LL * 16 * MIB, "v1");
+    drive->policy.strategy = WB_STRATEGY_STREAMING;
+    event(drive, WB_EVENT_WRITTEN, version.size_bytes, "v1");
+    give(drive);
+    opened(drive, &version);
+    const struct wb_intent *first = drive->outbox.first_intent;
+    assert_int_equal(first->file.ranges[0].offset, 0);
+    assert_int_equal(first->next->file.ranges[0].offset, 8LL * 16 * MIB);
+    assert_int_equal(first->next->next->file.ranges[0].offset, 16 * MIB);
+}
+
+static void strategies_follow_size_kind_and_capabilities(void **state)
+{
+    struct drive *drive = *state;
+    const char *reason;
+    struct wb_policy *policy = &drive->policy;
+    assert_int_equal(wb_plan_strategy(policy, -1, "", &reason), WB_STRATEGY_BATCH);
+    assert_int_equal(wb_plan_strategy(policy, MIB - 1, "", &reason), WB_STRATEGY_BATCH);
+    assert_int_equal(wb_plan_strategy(policy, MIB, "", &reason), WB_STRATEGY_DIRECT);
+    assert_int_equal(wb_plan_strategy(policy, 50 * MIB, "", &reason), WB_STRATEGY_CHUNKED);
+    assert_int_equal(wb_plan_strategy(policy, MIB, "video/mp4", &reason), WB_STRATEGY_STREAMING);
+    policy->random_writes = false;
+    assert_int_equal(wb_plan_strategy(policy, 50 * MIB, "", &reason), WB_STRATEGY_DIRECT);
+    assert_true(wb_plan_chunk_bytes(policy, 1LL << 40) * 10000 >= 1LL << 40);
+    for (uint64_t bits = 0; bits < 1000; bits++)
+        assert_in_range(wb_plan_backoff_ms(1000, 8000, 20, bits * 0x9e3779b97f4a7c15ULL), 1, 8000);
+}
+
+#define PLAN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PLAN_TEST(a_small_file_is_copied_proved_and_published),
+        PLAN_TEST(a_verdict_may_overtake_the_report),
+        PLAN_TEST(what_is_proved_is_not_copied_again),
+        PLAN_TEST(a_second_execution_of_a_task_is_discarded),
+        PLAN_TEST(a_late_copy_of_an_ended_job_is_discarded),
+        PLAN_TEST(a_failed_publish_is_fenced_before_the_next_try),
+        PLAN_TEST(fences_outlive_a_dead_job),
+        PLAN_TEST(an_unanswered_publish_is_asked_again_not_given_up),
+        PLAN_TEST(an_event_while_running_is_served_afterwards),
+        PLAN_TEST(an_event_for_the_version_being_copied_is_absorbed),
+        PLAN_TEST(errors_are_retried_within_a_budget_then_dead_with_the_reason),
+        PLAN_TEST(a_permanent_error_is_dead_at_once),
+        PLAN_TEST(a_delete_looks_at_the_source_first),
+        PLAN_TEST(a_delete_ends_deleted_and_forgets_the_proof),
+        PLAN_TEST(a_mismatch_is_never_published),
+        PLAN_TEST(a_large_file_is_published_only_when_every_range_is_proved),
+        PLAN_TEST(a_bad_range_costs_that_range_only),
+        PLAN_TEST(media_is_read_head_and_tail_first),
+        PLAN_TEST(strategies_follow_size_kind_and_capabilities),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
