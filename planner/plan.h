@@ -2,9 +2,9 @@
  * and entropy come with each input, outputs go into an outbox, and memory into an arena that lives
  * for one turn of the shell.
  *
- * A *link* is one file on its way to one target: the job in flight (if any) and what is proved there
- * (if anything). A step takes one input for one link, changes the link in place, and says what to
- * send. docs/ARCHITECTURE.md draws the states. */
+ * A *link* is one file on its way to one target: the job in flight (if any) and what is proved
+ * there (if anything). A step takes one input for one link, changes the link in place, and says
+ * what to send. docs/ARCHITECTURE.md draws the states. */
 #ifndef WB_PLANNER_PLAN_H
 #define WB_PLANNER_PLAN_H
 
@@ -12,8 +12,8 @@
 
 /* How files of one link are treated: the rules that match, merged with the configuration. */
 struct wb_policy {
-    const char *rule;             /* name of the first rule that matches; "" when none does now */
-    enum wb_strategy strategy;    /* AUTO or forced */
+    const char *rule;          /* name of the first rule that matches; "" when none does now */
+    enum wb_strategy strategy; /* AUTO or forced */
     struct wb_options options;
     bool deletes;
     int32_t priority;
@@ -23,36 +23,36 @@ struct wb_policy {
     int64_t batch_below_bytes;
     int64_t direct_below_bytes;
     int64_t chunk_bytes;
-    int64_t deadline_ms;          /* an answer to a task is due by then */
-    bool random_writes;           /* the target takes ranges in any order */
+    int64_t deadline_ms; /* an answer to a task is due by then */
+    bool random_writes;  /* the target takes ranges in any order */
 };
 
 /* The link's dirty flags tell the shell what to write to the changelog and the ledger. */
 struct wb_link {
-    struct wb_span key;           /* of jobs and replicas: target/source:path */
+    struct wb_span key; /* of jobs and replicas: target/source:path */
     const char *source;
     const char *target;
     struct wb_span path;
     int32_t partition;
-    struct wb_job *job;           /* NULL: nothing in flight */
-    struct wb_replica *replica;   /* NULL: never ended */
+    struct wb_job *job;         /* NULL: nothing in flight */
+    struct wb_replica *replica; /* NULL: never ended */
     bool job_dirty;
     bool replica_dirty;
 };
 
 enum wb_input_kind {
-    WB_INPUT_EVENT,      /* `event`: look at this file */
-    WB_INPUT_GIVE,       /* the window has room: a WAITING job that is due may be given out */
-    WB_INPUT_REPORT,     /* transfer's answer: `op`, `result` */
-    WB_INPUT_VERDICT,    /* verifier's answer: `op`, `result` */
-    WB_INPUT_TIMER,      /* the job's `due_ms` has passed without an answer */
+    WB_INPUT_EVENT,   /* `event`: look at this file */
+    WB_INPUT_GIVE,    /* the window has room: a WAITING job that is due may be given out */
+    WB_INPUT_REPORT,  /* transfer's answer: `op`, `result` */
+    WB_INPUT_VERDICT, /* verifier's answer: `op`, `result` */
+    WB_INPUT_TIMER,   /* the job's `due_ms` has passed without an answer */
     WB_INPUT_KIND_COUNT
 };
 
 struct wb_input {
     enum wb_input_kind kind;
     int64_t now_ms;
-    uint64_t entropy;             /* fresh random bits */
+    uint64_t entropy; /* fresh random bits */
     const struct wb_event_ref *event;
     enum wb_op op;
     const struct wb_result *result;
@@ -67,8 +67,8 @@ struct wb_intent {
     struct wb_options options;
     int64_t max_file_bytes;
     int64_t not_after_ms;
-    bool alone;                   /* a task of its own: large files, ranges */
-    int64_t bytes;                /* to be moved, as far as known */
+    bool alone;    /* a task of its own: large files, ranges */
+    int64_t bytes; /* to be moved, as far as known */
     struct wb_task_file file;
     struct wb_intent *next;
 };
@@ -90,18 +90,20 @@ struct wb_ended {
     struct wb_ended *next;
 };
 
+/* Empties it; what it will hold lives in the arena. */
 void wb_outbox_init(struct wb_outbox *outbox, struct wb_arena *arena);
 
 /* One step. Inputs that do not concern the link's present job (late, duplicated, of an older job)
- * change nothing but may ask for the discard of a stray instance. Everything that the link points at
- * afterwards lives in the arena or in what the input points at. */
-void wb_plan_step(const struct wb_policy *policy, struct wb_link *link, const struct wb_input *input,
-                  struct wb_outbox *outbox);
+ * change nothing but may ask for the discard of a stray instance. Everything that the link points
+ * at afterwards lives in the arena or in what the input points at. */
+void wb_plan_step(const struct wb_policy *policy, struct wb_link *link,
+                  const struct wb_input *input, struct wb_outbox *outbox);
 
 /* Small files travel in batches, large ones alone: each kind has a lane of its own, so that neither
  * holds up the other. */
 enum wb_lane { WB_LANE_SMALL, WB_LANE_LARGE, WB_LANE_COUNT };
 
+/* By the strategy that the job would get now. */
 enum wb_lane wb_plan_lane(const struct wb_policy *policy, const struct wb_job *job);
 
 /* True for the states in which a job counts against the window of its nodes. */

@@ -50,8 +50,8 @@ void wb_chunks_opened(struct wb_step *step)
     job->chunk_bytes = wb_plan_chunk_bytes(step->policy, job->version->size_bytes);
     size_t count = (size_t)((job->version->size_bytes + job->chunk_bytes - 1) / job->chunk_bytes);
     job->given = wb_span_of(wb_arena_alloc(step->arena, count), count);
-    job->digests = wb_span_of(wb_arena_alloc(step->arena, count * WB_DIGEST_SIZE),
-                              count * WB_DIGEST_SIZE);
+    job->digests =
+        wb_span_of(wb_arena_alloc(step->arena, count * WB_DIGEST_SIZE), count * WB_DIGEST_SIZE);
     job->range_tags = wb_arena_alloc(step->arena, count * sizeof(*job->range_tags));
     job->range_tag_count = count;
     for (size_t i = 0; i < count; i++)
@@ -157,9 +157,10 @@ static void range_failed(struct wb_step *step, const struct wb_err *err)
     wb_job_fail(step, err);
 }
 
-static const struct wb_err unexplained = {
-    .scope = WB_SCOPE_TRANSFER, .category = WB_CAT_INTERNAL, .retryable = true,
-    .text = "failed without a reason"};
+static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
+                                          .category = WB_CAT_INTERNAL,
+                                          .retryable = true,
+                                          .text = "failed without a reason"};
 
 void wb_chunks_report(struct wb_step *step)
 {

@@ -13,7 +13,7 @@ enum { WB_RANGE_FREE = 0, WB_RANGE_GIVEN = 1, WB_RANGE_PROVED = 2 };
 struct wb_step {
     const struct wb_policy *policy;
     struct wb_link *link;
-    struct wb_job *job;           /* link->job */
+    struct wb_job *job; /* link->job */
     const struct wb_input *input;
     struct wb_outbox *outbox;
     struct wb_arena *arena;
@@ -55,6 +55,7 @@ void wb_drop_instance(struct wb_step *step);
 
 /* ---- plan_chunks.c: ranges ---- */
 
+/* The instance is there; a report of a range; a verdict on one; and what may be given out next. */
 void wb_chunks_opened(struct wb_step *step);
 void wb_chunks_give(struct wb_step *step);
 void wb_chunks_report(struct wb_step *step);

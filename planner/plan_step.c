@@ -45,7 +45,8 @@ static bool already_proved(const struct wb_link *link, const struct wb_event_ref
            *link->replica->version->etag && wb_version_same(&event->claim, link->replica->version);
 }
 
-/* Ends an event that needs no work through a job of no duration, so that every end takes one way. */
+/* Ends an event that needs no work through a job of no duration, so that every end takes one way.
+ */
 static void end_at_once(struct wb_step *step, const char *reason)
 {
     wb_job_begin(step, step->input->event);

@@ -14,7 +14,7 @@
 #define WB_AUTO(fn) __attribute__((cleanup(fn)))
 
 struct wb_span {
-    const uint8_t *data;   /* may be NULL when len is 0; not NUL-terminated */
+    const uint8_t *data; /* may be NULL when len is 0; not NUL-terminated */
     size_t len;
 };
 
@@ -67,9 +67,10 @@ static inline void wb_buf_clear(struct wb_buf *buf)
 /* Room for `extra` more bytes; category LIMIT past the cap. */
 enum wb_rc wb_buf_reserve(struct wb_buf *buf, size_t extra, struct wb_err *err) WB_MUST_USE;
 
+/* Append; LIMIT past the cap, and the buf stays as it was. */
 enum wb_rc wb_buf_append(struct wb_buf *buf, struct wb_span bytes, struct wb_err *err) WB_MUST_USE;
-enum wb_rc wb_buf_printf(struct wb_buf *buf, struct wb_err *err, const char *fmt, ...)
-    WB_MUST_USE WB_PRINTF(3, 4);
+enum wb_rc wb_buf_printf(struct wb_buf *buf, struct wb_err *err, const char *fmt, ...) WB_MUST_USE
+    WB_PRINTF(3, 4);
 
 /* The contents as a C string: appends a NUL that does not count in `len`. Valid until the next
  * change. A buf at its cap gets one byte more for it. NULL only when memory is out. */
@@ -81,8 +82,8 @@ struct wb_arena;
 
 /* Never NULL: aborts when memory is out, as all the small allocations of this project do. */
 struct wb_arena *wb_arena_new(size_t cap);
-void wb_arena_free(struct wb_arena **arena);   /* fits WB_AUTO; NULL is fine */
-void wb_arena_reset(struct wb_arena *arena);   /* keeps the first block for the next record */
+void wb_arena_free(struct wb_arena **arena); /* fits WB_AUTO; NULL is fine */
+void wb_arena_reset(struct wb_arena *arena); /* keeps the first block for the next record */
 
 /* Zeroed, aligned for any type; NULL past the cap. */
 void *wb_arena_alloc(struct wb_arena *arena, size_t size);

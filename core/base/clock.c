@@ -51,12 +51,24 @@ struct unit {
     double factor;
 };
 
-static const struct unit durations[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6},
-                                        {"d", 8.64e7}, {NULL, 0}};
-static const struct unit sizes[] = {
-    {"", 1}, {"B", 1}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0},
-    {"TiB", 1099511627776.0}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
-    {"K", 1024.0}, {"M", 1048576.0}, {"G", 1073741824.0}, {"T", 1099511627776.0}, {NULL, 0}};
+static const struct unit durations[] = {{"ms", 1},    {"s", 1e3},    {"m", 6e4},
+                                        {"h", 3.6e6}, {"d", 8.64e7}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1},
+                                    {"B", 1},
+                                    {"KiB", 1024.0},
+                                    {"MiB", 1048576.0},
+                                    {"GiB", 1073741824.0},
+                                    {"TiB", 1099511627776.0},
+                                    {"kB", 1e3},
+                                    {"KB", 1e3},
+                                    {"MB", 1e6},
+                                    {"GB", 1e9},
+                                    {"TB", 1e12},
+                                    {"K", 1024.0},
+                                    {"M", 1048576.0},
+                                    {"G", 1073741824.0},
+                                    {"T", 1099511627776.0},
+                                    {NULL, 0}};
 
 /* `1.5GiB` -> number and unit; only plain decimals, so that hex and exponents are no surprise. */
 static bool parse_scaled(const char *text, const struct unit *units, int64_t *ret)
@@ -87,8 +99,8 @@ enum wb_rc wb_duration_parse(const char *text, int64_t *ret_ms, struct wb_err *e
 {
     if (parse_scaled(text, durations, ret_ms))
         return WB_OK;
-    return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is not a duration such as 250ms, 10s, 5m, 2h or 30d",
-                      text);
+    return wb_err_set(err, WB_CAT_USAGE,
+                      "\"%s\" is not a duration such as 250ms, 10s, 5m, 2h or 30d", text);
 }
 
 enum wb_rc wb_size_parse(const char *text, int64_t *ret_bytes, struct wb_err *err)
@@ -183,5 +195,6 @@ enum wb_rc wb_clock_parse(const char *text, int64_t now_ms, int64_t *ret_ms, str
         return WB_OK;
     }
     return wb_err_set(err, WB_CAT_USAGE,
-                      "\"%s\" is not a time such as 2026-01-31T12:00:00Z, @1767225600000 or 2h", text);
+                      "\"%s\" is not a time such as 2026-01-31T12:00:00Z, @1767225600000 or 2h",
+                      text);
 }

@@ -7,6 +7,7 @@
 
 #include "core/base/buf.h"
 
+/* Wall time since 1970, and the monotonic clock, in ms and ns. */
 int64_t wb_clock_wall_ms(void);
 int64_t wb_clock_wall_ns(void);
 int64_t wb_clock_mono_ms(void);
@@ -14,9 +15,10 @@ int64_t wb_clock_mono_ns(void);
 
 /* `2026-11-24T09:24:55.123Z`; `out` holds 32 bytes. */
 void wb_clock_format(int64_t wall_ms, char *out);
-/* RFC 3339 with any offset, `@ms`, or an age such as `2h` before `now_ms`. USAGE when it is none. */
-enum wb_rc wb_clock_parse(const char *text, int64_t now_ms, int64_t *ret_ms, struct wb_err *err)
-    WB_MUST_USE;
+/* RFC 3339 with any offset, `@ms`, or an age such as `2h` before `now_ms`. USAGE when it is none.
+ */
+enum wb_rc wb_clock_parse(const char *text, int64_t now_ms, int64_t *ret_ms,
+                          struct wb_err *err) WB_MUST_USE;
 
 /* `250ms 10s 5m 2h 30d`, whole or decimal; USAGE otherwise. */
 enum wb_rc wb_duration_parse(const char *text, int64_t *ret_ms, struct wb_err *err) WB_MUST_USE;

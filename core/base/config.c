@@ -15,8 +15,8 @@ struct pairs {
 };
 
 struct value {
-    char *text;       /* NULL: the default */
-    int64_t number;   /* parsed; SPAN: the lower */
+    char *text;     /* NULL: the default */
+    int64_t number; /* parsed; SPAN: the lower */
     int64_t upper;
 };
 
@@ -162,7 +162,7 @@ struct wb_config *wb_config_new(void)
     for (int id = 0; id < WB_OPT_COUNT; id++) {
         const struct wb_opt_row *row = &wb_config_table()[id];
         if (row->fallback && parse_value(row, row->fallback, &config->values[id], &err) != WB_OK)
-            abort();   /* a default in the table that does not parse */
+            abort(); /* a default in the table that does not parse */
     }
     return config;
 }

@@ -1,7 +1,7 @@
 /* Configuration: one table (options.c) makes the YAML parser, the flags, the environment names,
- * `--help`, completion, man pages and docs/CONFIG.md. Precedence: flag > environment > file > default.
- * The file is strict YAML (libyaml): an unknown key is an error with file, line, column and the
- * nearest name. Environment twin of key `a.b_c`: WAYBILL_A_B_C. */
+ * `--help`, completion, man pages and docs/CONFIG.md. Precedence: flag > environment > file >
+ * default. The file is strict YAML (libyaml): an unknown key is an error with file, line, column
+ * and the nearest name. Environment twin of key `a.b_c`: WAYBILL_A_B_C. */
 #ifndef WB_BASE_CONFIG_H
 #define WB_BASE_CONFIG_H
 
@@ -13,61 +13,61 @@ enum wb_opt_type {
     WB_OPT_TEXT,
     WB_OPT_BOOL,
     WB_OPT_INT,
-    WB_OPT_SIZE,        /* bytes: 50MiB */
-    WB_OPT_DURATION,    /* ms: 1s, 5m */
-    WB_OPT_SPAN,        /* two durations: 1s..5m */
-    WB_OPT_CHOICE,      /* one of `choices`, separated by '|' */
-    WB_OPT_MAP          /* verbatim key=value pairs (librdkafka's) */
+    WB_OPT_SIZE,     /* bytes: 50MiB */
+    WB_OPT_DURATION, /* ms: 1s, 5m */
+    WB_OPT_SPAN,     /* two durations: 1s..5m */
+    WB_OPT_CHOICE,   /* one of `choices`, separated by '|' */
+    WB_OPT_MAP       /* verbatim key=value pairs (librdkafka's) */
 };
 
 enum wb_opt {
     WB_OPT_SITE,
-    WB_OPT_BROKERS,                 /* kafka.bootstrap.servers, -b/--brokers */
-    WB_OPT_KAFKA,                   /* kafka: {…}, -X key=value */
-    WB_OPT_KAFKA_PRODUCER,          /* kafka.producer: {…} */
-    WB_OPT_KAFKA_CONSUMER,          /* kafka.consumer: {…} */
-    WB_OPT_PREFIX,                  /* topics.prefix, --prefix */
-    WB_OPT_PARTITIONS,              /* topics.partitions (default 12) */
-    WB_OPT_REPLICATION,             /* topics.replication (default 1) */
-    WB_OPT_REGISTRY_URL,            /* schema_registry.url */
-    WB_OPT_TRANSFERS,               /* transfer.transfers: threads (default 4) */
-    WB_OPT_TRANSFER_MEMORY,         /* transfer.memory: buffer pool (default 256MiB) */
-    WB_OPT_STALL_TIMEOUT,           /* transfer.stall_timeout (60s) */
-    WB_OPT_VERIFIERS,               /* verifier.threads (default 2) */
-    WB_OPT_VERIFIER_MEMORY,         /* verifier.memory (64MiB) */
-    WB_OPT_VERIFIER_READ,           /* verifier.read: cache|medium */
-    WB_OPT_ATTEMPTS,                /* planner.attempts (8) */
-    WB_OPT_BACKOFF,                 /* planner.backoff (1s..5m) */
-    WB_OPT_BATCH_BELOW,             /* planner.batch_below (1MiB) */
-    WB_OPT_DIRECT_BELOW,            /* planner.direct_below (50MiB) */
-    WB_OPT_BATCH_FILES,             /* planner.batch_files: most files of a batch (256) */
-    WB_OPT_BATCH_BYTES,             /* planner.batch_bytes: most bytes of a batch (32MiB) */
-    WB_OPT_CHUNK_SIZE,              /* planner.chunk_size (16MiB) */
-    WB_OPT_WINDOW_TASKS,            /* planner.window_tasks: tasks in flight per target (32) */
-    WB_OPT_TASK_DEADLINE,           /* planner.task_deadline: an answer is due by then (2m) */
-    WB_OPT_GRAIN,                   /* planner.grain: clock grain of file times (20ms) */
-    WB_OPT_STATE_DIR,               /* state_dir: ledgers and views (default: XDG state home /waybill) */
-    WB_OPT_SECRETS_DIR,             /* secrets.dir */
-    WB_OPT_HTTP_LISTEN,             /* http.listen (default 127.0.0.1:0; empty: none) */
-    WB_OPT_DRAIN_TIMEOUT,           /* drain_timeout (30s) */
-    WB_OPT_LOG_LEVEL,               /* log.level: error|warn|info|debug */
-    WB_OPT_LOG_FORMAT,              /* log.format: auto|text|logfmt|json */
+    WB_OPT_BROKERS,         /* kafka.bootstrap.servers, -b/--brokers */
+    WB_OPT_KAFKA,           /* kafka: {…}, -X key=value */
+    WB_OPT_KAFKA_PRODUCER,  /* kafka.producer: {…} */
+    WB_OPT_KAFKA_CONSUMER,  /* kafka.consumer: {…} */
+    WB_OPT_PREFIX,          /* topics.prefix, --prefix */
+    WB_OPT_PARTITIONS,      /* topics.partitions (default 12) */
+    WB_OPT_REPLICATION,     /* topics.replication (default 1) */
+    WB_OPT_REGISTRY_URL,    /* schema_registry.url */
+    WB_OPT_TRANSFERS,       /* transfer.transfers: threads (default 4) */
+    WB_OPT_TRANSFER_MEMORY, /* transfer.memory: buffer pool (default 256MiB) */
+    WB_OPT_STALL_TIMEOUT,   /* transfer.stall_timeout (60s) */
+    WB_OPT_VERIFIERS,       /* verifier.threads (default 2) */
+    WB_OPT_VERIFIER_MEMORY, /* verifier.memory (64MiB) */
+    WB_OPT_VERIFIER_READ,   /* verifier.read: cache|medium */
+    WB_OPT_ATTEMPTS,        /* planner.attempts (8) */
+    WB_OPT_BACKOFF,         /* planner.backoff (1s..5m) */
+    WB_OPT_BATCH_BELOW,     /* planner.batch_below (1MiB) */
+    WB_OPT_DIRECT_BELOW,    /* planner.direct_below (50MiB) */
+    WB_OPT_BATCH_FILES,     /* planner.batch_files: most files of a batch (256) */
+    WB_OPT_BATCH_BYTES,     /* planner.batch_bytes: most bytes of a batch (32MiB) */
+    WB_OPT_CHUNK_SIZE,      /* planner.chunk_size (16MiB) */
+    WB_OPT_WINDOW_TASKS,    /* planner.window_tasks: tasks in flight per target (32) */
+    WB_OPT_TASK_DEADLINE,   /* planner.task_deadline: an answer is due by then (2m) */
+    WB_OPT_GRAIN,           /* planner.grain: clock grain of file times (20ms) */
+    WB_OPT_STATE_DIR,       /* state_dir: ledgers and views (default: XDG state home /waybill) */
+    WB_OPT_SECRETS_DIR,     /* secrets.dir */
+    WB_OPT_HTTP_LISTEN,     /* http.listen (default 127.0.0.1:0; empty: none) */
+    WB_OPT_DRAIN_TIMEOUT,   /* drain_timeout (30s) */
+    WB_OPT_LOG_LEVEL,       /* log.level: error|warn|info|debug */
+    WB_OPT_LOG_FORMAT,      /* log.format: auto|text|logfmt|json */
     WB_OPT_COUNT
 };
 
 /* One row of the table. */
 struct wb_opt_row {
     enum wb_opt id;
-    const char *key;            /* place in the file, dotted */
-    const char *flag;           /* long flag without dashes, or NULL */
-    char short_flag;            /* or 0 */
+    const char *key;  /* place in the file, dotted */
+    const char *flag; /* long flag without dashes, or NULL */
+    char short_flag;  /* or 0 */
     enum wb_opt_type type;
-    const char *fallback;       /* default, as written in the file; NULL: none */
-    const char *choices;        /* WB_OPT_CHOICE: "a|b|c" */
-    int64_t least;              /* bounds of INT, SIZE, DURATION; least == most == 0: none */
+    const char *fallback; /* default, as written in the file; NULL: none */
+    const char *choices;  /* WB_OPT_CHOICE: "a|b|c" */
+    int64_t least;        /* bounds of INT, SIZE, DURATION; least == most == 0: none */
     int64_t most;
-    const char *argument;       /* placeholder in help: ADDR, DUR, N … */
-    const char *help;           /* one sentence */
+    const char *argument; /* placeholder in help: ADDR, DUR, N … */
+    const char *help;     /* one sentence */
 };
 
 /* The table, WB_OPT_COUNT rows, in the order of the enum. */
@@ -79,13 +79,13 @@ struct wb_config;
 
 /* All defaults. Never NULL. */
 struct wb_config *wb_config_new(void);
-void wb_config_free(struct wb_config **config);   /* fits WB_AUTO */
+void wb_config_free(struct wb_config **config); /* fits WB_AUTO */
 
 /* Each sets values of higher precedence than what was set before: call _file, _environment, then
  * _set for flags. USAGE errors name the place: `waybill.yaml:3:5: unknown key "tranfer", did you
  * mean "transfer"`. */
-enum wb_rc wb_config_load_file(struct wb_config *config, const char *path, struct wb_err *err)
-    WB_MUST_USE;
+enum wb_rc wb_config_load_file(struct wb_config *config, const char *path,
+                               struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_config_load_text(struct wb_config *config, const char *name, struct wb_span yaml,
                                struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_config_load_environment(struct wb_config *config, struct wb_err *err) WB_MUST_USE;
@@ -96,7 +96,8 @@ enum wb_rc wb_config_set(struct wb_config *config, enum wb_opt id, const char *v
 /* Typed values; asking with the wrong type is a programming error (assert). Texts are owned by the
  * config; NULL where there is neither value nor default. */
 const char *wb_config_text(const struct wb_config *config, enum wb_opt id);
-int64_t wb_config_int(const struct wb_config *config, enum wb_opt id);   /* INT, SIZE, DURATION, BOOL */
+int64_t wb_config_int(const struct wb_config *config,
+                      enum wb_opt id); /* INT, SIZE, DURATION, BOOL */
 void wb_config_span(const struct wb_config *config, enum wb_opt id, int64_t *ret_low,
                     int64_t *ret_high);
 

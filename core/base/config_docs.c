@@ -26,13 +26,15 @@ static void write_row(FILE *out, const struct wb_opt_row *row)
 
 bool wb_config_write_markdown(FILE *out)
 {
-    (void)fputs("# Configuration\n\n"
-                "Generated from the option table (`core/base/options.c`).\n\n"
-                "A flag wins over the environment, the environment over the file, the file over the\n"
-                "default. The file is YAML; the dots of a key are its nesting. The environment twin "
-                "of\n`transfer.memory` is `WAYBILL_TRANSFER_MEMORY`, that of `--brokers` "
-                "`WAYBILL_BROKERS`.\n\n"
-                "| key | flag | type | default | what it does |\n|---|---|---|---|---|\n", out);
+    (void)fputs(
+        "# Configuration\n\n"
+        "Generated from the option table (`core/base/options.c`).\n\n"
+        "A flag wins over the environment, the environment over the file, the file over the\n"
+        "default. The file is YAML; the dots of a key are its nesting. The environment twin "
+        "of\n`transfer.memory` is `WAYBILL_TRANSFER_MEMORY`, that of `--brokers` "
+        "`WAYBILL_BROKERS`.\n\n"
+        "| key | flag | type | default | what it does |\n|---|---|---|---|---|\n",
+        out);
     for (int id = 0; id < WB_OPT_COUNT; id++)
         write_row(out, &wb_config_table()[id]);
     return ferror(out) == 0;

@@ -86,8 +86,9 @@ static enum wb_rc take_scalar(struct reader *reader, const yaml_event_t *event, 
     (void)snprintf(key, sizeof(key), "%s%s", prefix, word);
     const struct wb_opt_row *row = row_of(key);
     if (!row || row->type == WB_OPT_MAP)
-        return row || is_section(key) ? fail_at(reader, &event->start_mark, "a mapping belongs here")
-                                      : unknown_key(reader, &event->start_mark, prefix, word);
+        return row || is_section(key)
+                   ? fail_at(reader, &event->start_mark, "a mapping belongs here")
+                   : unknown_key(reader, &event->start_mark, prefix, word);
     if (wb_config_set(reader->config, row->id, value, key, reader->err) == WB_OK)
         return WB_OK;
     char text[WB_ERR_TEXT_MAX];

@@ -28,7 +28,8 @@ static void boot_id_read(char out[64])
 
 enum wb_rc wb_db_exec(sqlite3 *db, const char *sql, struct wb_err *err)
 {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? WB_OK : failed(db, "execute", err);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? WB_OK
+                                                                : failed(db, "execute", err);
 }
 
 enum wb_rc wb_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct wb_err *err)

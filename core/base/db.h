@@ -13,16 +13,17 @@
  * with `schema`. `ret_fresh` tells (may be NULL). The caller closes. */
 enum wb_rc wb_db_open(const char *path, int schema_version, const char *schema, sqlite3 **ret_db,
                       bool *ret_fresh, struct wb_err *err) WB_MUST_USE;
-void wb_db_close(sqlite3 **db);   /* fits WB_AUTO; finalizes what is left */
+void wb_db_close(sqlite3 **db); /* fits WB_AUTO; finalizes what is left */
 
 /* One or several statements without result. */
 enum wb_rc wb_db_exec(sqlite3 *db, const char *sql, struct wb_err *err) WB_MUST_USE;
 
 /* A persistent prepared statement; sqlite3_finalize ends it (wb_db_close does as well). */
-enum wb_rc wb_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct wb_err *err)
-    WB_MUST_USE;
+enum wb_rc wb_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret,
+                         struct wb_err *err) WB_MUST_USE;
 
-/* Steps once: `ret_row` true for a row. After the last row, or any error, the statement is reset. */
+/* Steps once: `ret_row` true for a row. After the last row, or any error, the statement is reset.
+ */
 enum wb_rc wb_db_step(sqlite3_stmt *stmt, bool *ret_row, struct wb_err *err) WB_MUST_USE;
 /* Steps a statement that gives no row, and resets it. */
 enum wb_rc wb_db_run(sqlite3_stmt *stmt, struct wb_err *err) WB_MUST_USE;

@@ -44,18 +44,39 @@ struct errno_row {
 };
 
 static const struct errno_row errnos[] = {
-    {ENOENT, WB_CAT_NOT_FOUND},      {ENOTDIR, WB_CAT_NOT_FOUND},    {EACCES, WB_CAT_DENIED},
-    {EPERM, WB_CAT_DENIED},          {ELOOP, WB_CAT_DENIED},         {EXDEV, WB_CAT_DENIED},
-    {ENOSPC, WB_CAT_NO_SPACE},       {EDQUOT, WB_CAT_NO_SPACE},      {EROFS, WB_CAT_READ_ONLY},
-    {EIO, WB_CAT_IO},                {ESTALE, WB_CAT_UNREACHABLE},   {ENODEV, WB_CAT_UNREACHABLE},
-    {ENOTCONN, WB_CAT_UNREACHABLE},  {ECONNREFUSED, WB_CAT_UNREACHABLE},
-    {ECONNRESET, WB_CAT_UNREACHABLE}, {EHOSTUNREACH, WB_CAT_UNREACHABLE},
-    {ETIMEDOUT, WB_CAT_TIMEOUT},     {EEXIST, WB_CAT_CONFLICT},      {EISDIR, WB_CAT_CONFLICT},
-    {ENOTEMPTY, WB_CAT_CONFLICT},    {ENAMETOOLONG, WB_CAT_INVALID}, {EINVAL, WB_CAT_INVALID},
-    {EILSEQ, WB_CAT_INVALID},        {EFBIG, WB_CAT_LIMIT},          {EMFILE, WB_CAT_IO},
-    {ENFILE, WB_CAT_IO},             {ENOMEM, WB_CAT_IO},            {EOPNOTSUPP, WB_CAT_UNSUPPORTED},
-    {ENOSYS, WB_CAT_UNSUPPORTED},    {EAGAIN, WB_CAT_IO},            {EBUSY, WB_CAT_IO},
-    {EINTR, WB_CAT_IO},              {EMLINK, WB_CAT_LIMIT},
+    {ENOENT, WB_CAT_NOT_FOUND},
+    {ENOTDIR, WB_CAT_NOT_FOUND},
+    {EACCES, WB_CAT_DENIED},
+    {EPERM, WB_CAT_DENIED},
+    {ELOOP, WB_CAT_DENIED},
+    {EXDEV, WB_CAT_DENIED},
+    {ENOSPC, WB_CAT_NO_SPACE},
+    {EDQUOT, WB_CAT_NO_SPACE},
+    {EROFS, WB_CAT_READ_ONLY},
+    {EIO, WB_CAT_IO},
+    {ESTALE, WB_CAT_UNREACHABLE},
+    {ENODEV, WB_CAT_UNREACHABLE},
+    {ENOTCONN, WB_CAT_UNREACHABLE},
+    {ECONNREFUSED, WB_CAT_UNREACHABLE},
+    {ECONNRESET, WB_CAT_UNREACHABLE},
+    {EHOSTUNREACH, WB_CAT_UNREACHABLE},
+    {ETIMEDOUT, WB_CAT_TIMEOUT},
+    {EEXIST, WB_CAT_CONFLICT},
+    {EISDIR, WB_CAT_CONFLICT},
+    {ENOTEMPTY, WB_CAT_CONFLICT},
+    {ENAMETOOLONG, WB_CAT_INVALID},
+    {EINVAL, WB_CAT_INVALID},
+    {EILSEQ, WB_CAT_INVALID},
+    {EFBIG, WB_CAT_LIMIT},
+    {EMFILE, WB_CAT_IO},
+    {ENFILE, WB_CAT_IO},
+    {ENOMEM, WB_CAT_IO},
+    {EOPNOTSUPP, WB_CAT_UNSUPPORTED},
+    {ENOSYS, WB_CAT_UNSUPPORTED},
+    {EAGAIN, WB_CAT_IO},
+    {EBUSY, WB_CAT_IO},
+    {EINTR, WB_CAT_IO},
+    {EMLINK, WB_CAT_LIMIT},
 };
 
 /* An error is one line, whatever bytes a file name brought into it. */
@@ -73,7 +94,9 @@ static void class_set(struct wb_err *err, enum wb_category category)
     err->retryable = categories[category].retryable;
 }
 
-static void WB_PRINTF(2, 0) text_set(struct wb_err *err, const char *fmt, va_list args)
+static void text_set(struct wb_err *err, const char *fmt, va_list args) WB_PRINTF(2, 0);
+
+static void text_set(struct wb_err *err, const char *fmt, va_list args)
 {
     (void)vsnprintf(err->text, sizeof(err->text), fmt, args);
     make_one_line(err->text);

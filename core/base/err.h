@@ -2,7 +2,8 @@
  *
  * A fallible function returns `enum wb_rc` (must be used) and fills the caller's `struct wb_err`.
  * The class (scope, category, retryable) is set where the error is born; callers add context with
- * wb_err_prefix but never change the class. Only the planner acts on it. Nobody logs what it returns.
+ * wb_err_prefix but never change the class. Only the planner acts on it. Nobody logs what it
+ * returns.
  */
 #ifndef WB_BASE_ERR_H
 #define WB_BASE_ERR_H
@@ -29,24 +30,24 @@ enum wb_scope {
  * default, and the exit code it leads to. The numbers are those of the Avro enum `Category`. */
 enum wb_category {
     WB_CAT_UNKNOWN,
-    WB_CAT_INTERNAL,      /* a bug or a broken invariant */
-    WB_CAT_USAGE,         /* bad flag, config, rule or argument */
-    WB_CAT_NOT_FOUND,     /* no such file, node, rule, instance */
-    WB_CAT_CHANGED,       /* the source changed while it was read; the target is not what was expected */
-    WB_CAT_CORRUPT,       /* digests differ */
-    WB_CAT_DENIED,        /* permission, credentials */
-    WB_CAT_NO_SPACE,      /* full disk, quota */
-    WB_CAT_READ_ONLY,     /* the target does not take writes */
-    WB_CAT_IO,            /* the medium failed */
-    WB_CAT_UNREACHABLE,   /* no connection, root missing or not the right one */
-    WB_CAT_TIMEOUT,       /* no answer or no progress in time */
-    WB_CAT_THROTTLED,     /* asked to come back later */
-    WB_CAT_UNSUPPORTED,   /* special file, missing capability */
-    WB_CAT_INVALID,       /* a path, record or reply that breaks its format or bounds */
-    WB_CAT_LIMIT,         /* a configured bound reached */
-    WB_CAT_CONFLICT,      /* a stranger's file is where ours should go */
-    WB_CAT_EXPIRED,       /* a task past its not_after */
-    WB_CAT_CANCELLED,     /* by a person or at shutdown */
+    WB_CAT_INTERNAL,  /* a bug or a broken invariant */
+    WB_CAT_USAGE,     /* bad flag, config, rule or argument */
+    WB_CAT_NOT_FOUND, /* no such file, node, rule, instance */
+    WB_CAT_CHANGED,  /* the source changed while it was read; the target is not what was expected */
+    WB_CAT_CORRUPT,  /* digests differ */
+    WB_CAT_DENIED,   /* permission, credentials */
+    WB_CAT_NO_SPACE, /* full disk, quota */
+    WB_CAT_READ_ONLY,   /* the target does not take writes */
+    WB_CAT_IO,          /* the medium failed */
+    WB_CAT_UNREACHABLE, /* no connection, root missing or not the right one */
+    WB_CAT_TIMEOUT,     /* no answer or no progress in time */
+    WB_CAT_THROTTLED,   /* asked to come back later */
+    WB_CAT_UNSUPPORTED, /* special file, missing capability */
+    WB_CAT_INVALID,     /* a path, record or reply that breaks its format or bounds */
+    WB_CAT_LIMIT,       /* a configured bound reached */
+    WB_CAT_CONFLICT,    /* a stranger's file is where ours should go */
+    WB_CAT_EXPIRED,     /* a task past its not_after */
+    WB_CAT_CANCELLED,   /* by a person or at shutdown */
     WB_CAT_COUNT
 };
 
@@ -56,10 +57,10 @@ struct wb_err {
     enum wb_scope scope;
     enum wb_category category;
     bool retryable;
-    int32_t retry_after_ms;          /* 0: the planner's own back-off */
-    char phase[WB_ERR_PHASE_MAX];    /* probe, copy, prove, publish, …; "" when none */
-    char code[WB_ERR_CODE_MAX];      /* ENOSPC, HTTP 503, SlowDown, …; "" when none */
-    char text[WB_ERR_TEXT_MAX];      /* lower case, cause first, one line, no full stop */
+    int32_t retry_after_ms;       /* 0: the planner's own back-off */
+    char phase[WB_ERR_PHASE_MAX]; /* probe, copy, prove, publish, …; "" when none */
+    char code[WB_ERR_CODE_MAX];   /* ENOSPC, HTTP 503, SlowDown, …; "" when none */
+    char text[WB_ERR_TEXT_MAX];   /* lower case, cause first, one line, no full stop */
 };
 
 /* Fills `err` (never NULL) from a category with its default retryability and a formatted text;

@@ -122,7 +122,7 @@ enum wb_rc wb_base64_append(struct wb_buf *buf, struct wb_span bytes, struct wb_
     size_t need = (bytes.len + 2) / 3 * 4;
     if (wb_buf_reserve(buf, need, err) != WB_OK)
         return WB_ERROR;
-    if (bytes.len)   /* EVP_EncodeBlock writes a NUL too; a buf always has room for one */
+    if (bytes.len) /* EVP_EncodeBlock writes a NUL too; a buf always has room for one */
         must(EVP_EncodeBlock(buf->data + buf->len, bytes.data, (int)bytes.len) == (int)need);
     buf->len += need;
     return WB_OK;

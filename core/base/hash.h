@@ -20,22 +20,25 @@ struct wb_sha256 {
 /* One pass over bytes that computes XXH3-128 and, when asked, SHA-256 as well. */
 struct wb_hasher;
 
+/* The caller frees. Feeding nothing gives the digests of no bytes. */
 struct wb_hasher *wb_hasher_new(bool with_sha256);
-void wb_hasher_free(struct wb_hasher **hasher);                 /* fits WB_AUTO */
+void wb_hasher_free(struct wb_hasher **hasher); /* fits WB_AUTO */
 void wb_hasher_reset(struct wb_hasher *hasher, bool with_sha256);
 void wb_hasher_update(struct wb_hasher *hasher, struct wb_span bytes);
 /* `ret_sha` may be NULL; must be when SHA-256 was not asked for. */
 void wb_hasher_final(struct wb_hasher *hasher, struct wb_xxh3 *ret_xxh, struct wb_sha256 *ret_sha);
 
+/* In one call. */
 struct wb_xxh3 wb_xxh3_of(struct wb_span bytes);
-uint64_t wb_hash64_of(struct wb_span bytes);   /* XXH3-64, for tables; not stored anywhere */
+uint64_t wb_hash64_of(struct wb_span bytes); /* XXH3-64, for tables; not stored anywhere */
 
 /* Lower-case hex with a NUL; `out` holds 2 * len + 1. _parse demands exactly `len` bytes. */
 void wb_hex_format(struct wb_span bytes, char *out);
 bool wb_hex_parse(const char *text, uint8_t *out, size_t len);
 
 /* Standard base64 (RFC 4648 §4) appended to `buf`. */
-enum wb_rc wb_base64_append(struct wb_buf *buf, struct wb_span bytes, struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_base64_append(struct wb_buf *buf, struct wb_span bytes,
+                            struct wb_err *err) WB_MUST_USE;
 /* Strict decoding, appended. */
 enum wb_rc wb_base64_parse(struct wb_span text, struct wb_buf *ret, struct wb_err *err) WB_MUST_USE;
 

@@ -17,15 +17,13 @@ void wb_json_set_bytes(json_t *object, const char *name, struct wb_span bytes)
     struct wb_err err;
     char other[NAME_MAX_BYTES];
     if (wb_utf8_valid(bytes) && !memchr(bytes.data ? (const void *)bytes.data : "", 0, bytes.len)) {
-        (void)json_object_set_new(object, name,
-                                  json_stringn((const char *)bytes.data, bytes.len));
+        (void)json_object_set_new(object, name, json_stringn((const char *)bytes.data, bytes.len));
         return;
     }
     struct wb_buf text WB_AUTO(wb_buf_free) = wb_buf_make(2 * BYTES_MAX);
     (void)snprintf(other, sizeof(other), "%s_b64", name);
     if (wb_base64_append(&text, bytes, &err) == WB_OK)
-        (void)json_object_set_new(object, other,
-                                  json_stringn((const char *)text.data, text.len));
+        (void)json_object_set_new(object, other, json_stringn((const char *)text.data, text.len));
 }
 
 enum wb_rc wb_json_get_bytes(const json_t *object, const char *name, struct wb_buf *ret,

@@ -16,10 +16,11 @@ enum wb_log_format { WB_LOG_TEXT, WB_LOG_LOGFMT, WB_LOG_JSON };
 void wb_log_setup(enum wb_log_level level, enum wb_log_format format, const char *service);
 bool wb_log_enabled(enum wb_log_level level);
 
-/* A field; keys are snake_case and the same everywhere: node, path, job, task, partition, offset… */
+/* A field; keys are snake_case and the same everywhere: node, path, job, task, partition, offset…
+ */
 struct wb_log_field {
     const char *key;
-    const char *text;    /* NULL: the number */
+    const char *text; /* NULL: the number */
     int64_t number;
 };
 
@@ -31,12 +32,12 @@ void wb_log_write(enum wb_log_level level, const char *message, const struct wb_
                   int count);
 
 /* WB_LOG(WB_LOG_WARN, "node is sick", WB_LOG_STR("node", name), WB_LOG_INT("since_ms", t)); */
-#define WB_LOG(level, message, ...)                                                              \
-    do {                                                                                         \
-        const struct wb_log_field wb_fields_[] = {{.key = NULL}, ##__VA_ARGS__};                 \
-        if (wb_log_enabled(level))                                                               \
-            wb_log_write((level), (message), wb_fields_ + 1,                                     \
-                         (int)(sizeof(wb_fields_) / sizeof(wb_fields_[0])) - 1);                 \
+#define WB_LOG(level, message, ...)                                              \
+    do {                                                                         \
+        const struct wb_log_field wb_fields_[] = {{.key = NULL}, ##__VA_ARGS__}; \
+        if (wb_log_enabled(level))                                               \
+            wb_log_write((level), (message), wb_fields_ + 1,                     \
+                         (int)(sizeof(wb_fields_) / sizeof(wb_fields_[0])) - 1); \
     } while (0)
 
 /* An error with its class as fields. */

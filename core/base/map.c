@@ -90,7 +90,8 @@ void wb_map_clear(struct wb_map *map)
 {
     struct entry *entry;
     struct entry *next;
-    HASH_ITER(hh, map->head, entry, next) {
+    HASH_ITER(hh, map->head, entry, next)
+    {
         drop_value(map, entry);
         (void)unlink_entry(map, entry);
     }
@@ -105,8 +106,8 @@ void wb_map_free(struct wb_map **map)
     *map = NULL;
 }
 
-void wb_map_each(const struct wb_map *map, bool (*visit)(struct wb_span key, void *value, void *arg),
-                 void *arg)
+void wb_map_each(const struct wb_map *map,
+                 bool (*visit)(struct wb_span key, void *value, void *arg), void *arg)
 {
     for (struct entry *entry = map->head; entry; entry = entry->hh.next)
         if (!visit(wb_span_of(entry->key, entry->len), entry->value, arg))

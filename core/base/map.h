@@ -8,7 +8,7 @@ struct wb_map;
 
 /* `free_value` is called for values that are replaced, deleted or left at the end; NULL: never. */
 struct wb_map *wb_map_new(void (*free_value)(void *));
-void wb_map_free(struct wb_map **map);   /* fits WB_AUTO */
+void wb_map_free(struct wb_map **map); /* fits WB_AUTO */
 
 /* Keys are copied. _put replaces; _get gives NULL when absent; _del says whether it was there;
  * _take removes without freeing the value. */
@@ -20,7 +20,7 @@ size_t wb_map_count(const struct wb_map *map);
 void wb_map_clear(struct wb_map *map);
 
 /* Visits in order of insertion until `visit` gives false. The visitor may not change the map. */
-void wb_map_each(const struct wb_map *map, bool (*visit)(struct wb_span key, void *value, void *arg),
-                 void *arg);
+void wb_map_each(const struct wb_map *map,
+                 bool (*visit)(struct wb_span key, void *value, void *arg), void *arg);
 
 #endif

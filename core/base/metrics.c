@@ -18,7 +18,7 @@ struct wb_metric {
     const char *name;
     const char *help;
     char *labels;
-    _Atomic double value;            /* histogram: the sum */
+    _Atomic double value; /* histogram: the sum */
     _Atomic uint64_t buckets[BUCKETS + 1];
 };
 
@@ -124,7 +124,7 @@ double wb_metric_value(const struct wb_metric *metric)
 struct writer {
     struct wb_buf *out;
     struct wb_err *err;
-    const char *name;        /* of the family being written; NULL: collect the next one */
+    const char *name; /* of the family being written; NULL: collect the next one */
     struct wb_map *written;
     struct wb_metrics *metrics;
     bool failed;
@@ -146,8 +146,8 @@ static enum wb_rc write_histogram(struct writer *writer, const struct wb_metric 
     return wb_buf_printf(writer->out, writer->err,
                          "%s_bucket{%s%sle=\"+Inf\"} %llu\n%s_sum%s%s%s %g\n%s_count%s%s%s %llu\n",
                          metric->name, metric->labels, comma, (unsigned long long)sum, metric->name,
-                         open, metric->labels, shut, atomic_load(&metric->value), metric->name, open,
-                         metric->labels, shut, (unsigned long long)sum);
+                         open, metric->labels, shut, atomic_load(&metric->value), metric->name,
+                         open, metric->labels, shut, (unsigned long long)sum);
 }
 
 static bool write_series(struct wb_span key, void *value, void *arg)
@@ -178,9 +178,9 @@ static bool write_family(struct wb_span key, void *value, void *arg)
         return true;
     wb_map_put(writer->written, wb_span_str(metric->name), metric);
     writer->name = metric->name;
-    writer->failed = wb_buf_printf(writer->out, writer->err, "# HELP %s %s\n# TYPE %s %s\n",
-                                   metric->name, metric->help, metric->name,
-                                   types[metric->kind]) != WB_OK;
+    writer->failed =
+        wb_buf_printf(writer->out, writer->err, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
+                      metric->help, metric->name, types[metric->kind]) != WB_OK;
     if (!writer->failed)
         wb_map_each(writer->metrics->series, write_series, writer);
     return !writer->failed;

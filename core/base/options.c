@@ -5,7 +5,6 @@
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
-
 #define COMMON(i, k, f, s) .id = (i), .key = (k), .flag = (f), .short_flag = (s)
 
 static const struct wb_opt_row table[WB_OPT_COUNT] = {
@@ -21,7 +20,8 @@ static const struct wb_opt_row table[WB_OPT_COUNT] = {
     {COMMON(WB_OPT_KAFKA_CONSUMER, "kafka.consumer", NULL, 0), .type = WB_OPT_MAP,
      .argument = "KEY=VALUE", .help = "librdkafka settings for consumers only"},
     {COMMON(WB_OPT_PREFIX, "topics.prefix", "prefix", 0), .type = WB_OPT_TEXT,
-     .fallback = "waybill", .argument = "NAME", .help = "first part of every topic's and group's name"},
+     .fallback = "waybill", .argument = "NAME",
+     .help = "first part of every topic's and group's name"},
     {COMMON(WB_OPT_PARTITIONS, "topics.partitions", "partitions", 0), .type = WB_OPT_INT,
      .fallback = "12", .least = 1, .most = 1024, .argument = "N",
      .help = "partitions of new topics; fixed for ever once they exist"},
@@ -49,9 +49,8 @@ static const struct wb_opt_row table[WB_OPT_COUNT] = {
      .help = "whether the proof may be read from the page cache"},
     {COMMON(WB_OPT_ATTEMPTS, "planner.attempts", NULL, 0), .type = WB_OPT_INT, .fallback = "8",
      .least = 1, .most = 1000, .argument = "N", .help = "attempts before a file is dead"},
-    {COMMON(WB_OPT_BACKOFF, "planner.backoff", NULL, 0), .type = WB_OPT_SPAN,
-     .fallback = "1s..5m", .argument = "DUR..DUR",
-     .help = "first and longest wait between attempts"},
+    {COMMON(WB_OPT_BACKOFF, "planner.backoff", NULL, 0), .type = WB_OPT_SPAN, .fallback = "1s..5m",
+     .argument = "DUR..DUR", .help = "first and longest wait between attempts"},
     {COMMON(WB_OPT_BATCH_BELOW, "planner.batch_below", NULL, 0), .type = WB_OPT_SIZE,
      .fallback = "1MiB", .argument = "SIZE", .help = "smaller files travel in batches"},
     {COMMON(WB_OPT_DIRECT_BELOW, "planner.direct_below", NULL, 0), .type = WB_OPT_SIZE,

@@ -7,7 +7,8 @@ static enum wb_rc part_check(struct wb_span part, bool first, struct wb_err *err
     if (part.len == 0)
         return wb_err_set(err, WB_CAT_INVALID, "path has an empty part");
     if (wb_span_eq(part, wb_span_str(".")) || wb_span_eq(part, wb_span_str("..")))
-        return wb_err_set(err, WB_CAT_INVALID, "path has a part \"%.*s\"", (int)part.len, part.data);
+        return wb_err_set(err, WB_CAT_INVALID, "path has a part \"%.*s\"", (int)part.len,
+                          part.data);
     if (part.len > WB_PATH_PART_MAX)
         return wb_err_set(err, WB_CAT_INVALID, "path has a part of %zu bytes, more than %d",
                           part.len, WB_PATH_PART_MAX);
@@ -58,7 +59,8 @@ enum wb_rc wb_name_check(const char *name, struct wb_err *err)
         if (!name_char(name[i], i == 0))
             return wb_err_set(err, WB_CAT_INVALID,
                               "name \"%s\" may hold only a-z 0-9 . _ - and begin with a letter or "
-                              "digit", name);
+                              "digit",
+                              name);
     return WB_OK;
 }
 
@@ -88,7 +90,9 @@ static size_t utf8_length(const uint8_t *at, size_t left)
         uint8_t mask, lead;
         size_t len;
         uint32_t least;
-    } forms[] = {{0x80, 0x00, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800},
+    } forms[] = {{0x80, 0x00, 1, 0},
+                 {0xe0, 0xc0, 2, 0x80},
+                 {0xf0, 0xe0, 3, 0x800},
                  {0xf8, 0xf0, 4, 0x10000}};
     for (size_t form = 0; form < 4; form++) {
         if ((at[0] & forms[form].mask) != forms[form].lead)
@@ -101,8 +105,8 @@ static size_t utf8_length(const uint8_t *at, size_t left)
                 return 0;
             code = code << 6 | (at[i] & 0x3f);
         }
-        bool fine = code >= forms[form].least && code <= 0x10ffff &&
-                    (code < 0xd800 || code > 0xdfff);
+        bool fine =
+            code >= forms[form].least && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
         return fine ? forms[form].len : 0;
     }
     return 0;

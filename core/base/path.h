@@ -26,10 +26,11 @@ enum wb_rc wb_path_split(const char *text, char node[64], struct wb_span *ret_pa
  * NUL-terminated in `out`; cut with `…` where too long. Returns `out`. */
 const char *wb_path_show(struct wb_span path, char *out, size_t size);
 
+/* RFC 3629: no surrogates, nothing overlong. */
 bool wb_utf8_valid(struct wb_span bytes);
 
-/* Glob of rules: `*` and `?` stop at '/', `**` does not, `[a-z]` classes; the whole path must match.
- * Linear in time for any pattern without several stars, never exponential. */
+/* Glob of rules: `*` and `?` stop at '/', `**` does not, `[a-z]` classes; the whole path must
+ * match. Linear in time for any pattern without several stars, never exponential. */
 bool wb_glob_match(struct wb_span pattern, struct wb_span path);
 
 #endif

@@ -3,9 +3,8 @@
 #include <string.h>
 
 static const char *const kind_names[WB_FILE_KIND_COUNT] = {
-    [WB_FILE_UNKNOWN] = "unknown",     [WB_FILE_REGULAR] = "regular",
-    [WB_FILE_SYMLINK] = "symlink",     [WB_FILE_DIRECTORY] = "directory",
-    [WB_FILE_SPECIAL] = "special",
+    [WB_FILE_UNKNOWN] = "unknown",     [WB_FILE_REGULAR] = "regular", [WB_FILE_SYMLINK] = "symlink",
+    [WB_FILE_DIRECTORY] = "directory", [WB_FILE_SPECIAL] = "special",
 };
 
 static bool same_kind(enum wb_file_kind a, enum wb_file_kind b)

@@ -8,9 +8,9 @@
 enum wb_file_kind {
     WB_FILE_UNKNOWN,
     WB_FILE_REGULAR,
-    WB_FILE_SYMLINK,     /* its bytes are the link's text */
+    WB_FILE_SYMLINK, /* its bytes are the link's text */
     WB_FILE_DIRECTORY,
-    WB_FILE_SPECIAL,     /* device, socket, fifo: reported, never copied */
+    WB_FILE_SPECIAL, /* device, socket, fifo: reported, never copied */
     WB_FILE_KIND_COUNT
 };
 
@@ -19,7 +19,7 @@ struct wb_version {
     enum wb_file_kind kind;
     int64_t size_bytes;
     int64_t mtime_ns;
-    const char *etag;    /* opaque, of the backend; posix: inode and ctime */
+    const char *etag; /* opaque, of the backend; posix: inode and ctime */
 };
 
 /* True when both are known and equal: kind (where known), size, mtime, and the etag where both

@@ -30,10 +30,11 @@ static enum wb_file_kind kind_of(mode_t mode)
     return S_ISDIR(mode) ? WB_FILE_DIRECTORY : WB_FILE_SPECIAL;
 }
 
-void posix_stat_fill(const struct stat *info, struct wb_stat *ret)
+void wb_posix_stat_fill(const struct stat *info, struct wb_stat *ret)
 {
     int64_t mtime_ns = to_ns(info->st_mtim);
-    *ret = (struct wb_stat){.mode = info->st_mode & 07777, .uid = info->st_uid, .gid = info->st_gid};
+    *ret =
+        (struct wb_stat){.mode = info->st_mode & 07777, .uid = info->st_uid, .gid = info->st_gid};
     ret->version.kind = kind_of(info->st_mode);
     ret->version.size_bytes = info->st_size;
     ret->version.mtime_ns = mtime_ns;
@@ -56,10 +57,10 @@ static struct posix_file *file_new(struct wb_store *store)
     return file;
 }
 
-void posix_file_close(struct wb_file *base)
+void wb_posix_file_close(struct wb_file *base)
 {
     struct posix_file *file = of(base);
-    posix_close_fd(&file->fd);
+    wb_posix_close_fd(&file->fd);
     wb_buf_free(&file->link);
     free(file);
 }
@@ -73,7 +74,7 @@ static enum wb_rc link_read(int folder, const char *name, const struct stat *inf
     if (len < 0)
         return wb_err_errno(err, errno, "cannot read a link");
     file->link.len = (size_t)len;
-    posix_stat_fill(info, &file->link_stat);
+    wb_posix_stat_fill(info, &file->link_stat);
     return WB_OK;
 }
 
@@ -106,17 +107,17 @@ static enum wb_rc open_named(int folder, const char *name, bool medium, struct p
     return medium ? drop_cache(file->fd, err) : WB_OK;
 }
 
-enum wb_rc posix_open(struct wb_store *store, enum wb_place place, struct wb_span path, bool medium,
-                      struct wb_file **ret, struct wb_err *err)
+enum wb_rc wb_posix_open(struct wb_store *store, enum wb_place place, struct wb_span path,
+                         bool medium, struct wb_file **ret, struct wb_err *err)
 {
     char name[256];
     char shown[SHOWN_MAX];
-    int folder WB_AUTO(posix_close_fd) = -1;
-    if (posix_parent_fd(posix_of(store), place, path, false, name, &folder, err) != WB_OK)
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
+    if (wb_posix_parent_fd(posix_of(store), place, path, false, name, &folder, err) != WB_OK)
         return WB_ERROR;
     struct posix_file *file = file_new(store);
     if (open_named(folder, name, medium, file, err) != WB_OK) {
-        posix_file_close(&file->base);
+        wb_posix_file_close(&file->base);
         return wb_err_prefix(err, "\"%s\"", wb_path_show(path, shown, sizeof(shown)));
     }
     *ret = &file->base;
@@ -148,9 +149,9 @@ static enum wb_rc regular_create(struct posix_store *store, struct posix_file *f
                                  struct wb_err *err)
 {
     char name[256];
-    int folder WB_AUTO(posix_close_fd) = -1;
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(file->instance);
-    if (posix_parent_fd(store, WB_PLACE_STAGED, path, true, name, &folder, err) != WB_OK)
+    if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, true, name, &folder, err) != WB_OK)
         return WB_ERROR;
     file->fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file->fd < 0)
@@ -161,8 +162,9 @@ static enum wb_rc regular_create(struct posix_store *store, struct posix_file *f
     return WB_ERROR;
 }
 
-enum wb_rc posix_create(struct wb_store *store, const char *instance, enum wb_file_kind kind,
-                        int64_t size_bytes, bool sparse, struct wb_file **ret, struct wb_err *err)
+enum wb_rc wb_posix_create(struct wb_store *store, const char *instance, enum wb_file_kind kind,
+                           int64_t size_bytes, bool sparse, struct wb_file **ret,
+                           struct wb_err *err)
 {
     if (instance_check(instance, err) != WB_OK)
         return WB_ERROR;
@@ -173,21 +175,21 @@ enum wb_rc posix_create(struct wb_store *store, const char *instance, enum wb_fi
     file->size_bytes = size_bytes;
     (void)snprintf(file->instance, sizeof(file->instance), "%s", instance);
     if (kind == WB_FILE_REGULAR && regular_create(posix_of(store), file, sparse, err) != WB_OK) {
-        posix_file_close(&file->base);
+        wb_posix_file_close(&file->base);
         return WB_ERROR;
     }
     *ret = &file->base;
     return WB_OK;
 }
 
-enum wb_rc posix_reopen(struct wb_store *store, const char *instance, struct wb_file **ret,
-                        struct wb_err *err)
+enum wb_rc wb_posix_reopen(struct wb_store *store, const char *instance, struct wb_file **ret,
+                           struct wb_err *err)
 {
     char name[256];
-    int folder WB_AUTO(posix_close_fd) = -1;
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
     if (instance_check(instance, err) != WB_OK ||
-        posix_parent_fd(posix_of(store), WB_PLACE_STAGED, wb_span_str(instance), false, name,
-                        &folder, err) != WB_OK)
+        wb_posix_parent_fd(posix_of(store), WB_PLACE_STAGED, wb_span_str(instance), false, name,
+                           &folder, err) != WB_OK)
         return WB_ERROR;
     int fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -200,7 +202,7 @@ enum wb_rc posix_reopen(struct wb_store *store, const char *instance, struct wb_
     return WB_OK;
 }
 
-enum wb_rc posix_file_stat(struct wb_file *base, struct wb_stat *ret, struct wb_err *err)
+enum wb_rc wb_posix_file_stat(struct wb_file *base, struct wb_stat *ret, struct wb_err *err)
 {
     struct posix_file *file = of(base);
     struct stat info;
@@ -211,7 +213,7 @@ enum wb_rc posix_file_stat(struct wb_file *base, struct wb_stat *ret, struct wb_
     }
     if (fstat(file->fd, &info) != 0)
         return wb_err_errno(err, errno, "cannot look at an opened file");
-    posix_stat_fill(&info, ret);
+    wb_posix_stat_fill(&info, ret);
     return WB_OK;
 }
 
@@ -225,8 +227,8 @@ static size_t link_copy(const struct posix_file *file, int64_t offset, void *buf
     return take;
 }
 
-enum wb_rc posix_file_read(struct wb_file *base, int64_t offset, void *buffer, size_t len,
-                           size_t *ret_len, struct wb_err *err)
+enum wb_rc wb_posix_file_read(struct wb_file *base, int64_t offset, void *buffer, size_t len,
+                              size_t *ret_len, struct wb_err *err)
 {
     struct posix_file *file = of(base);
     size_t got = 0;
@@ -239,7 +241,8 @@ enum wb_rc posix_file_read(struct wb_file *base, int64_t offset, void *buffer, s
         if (more < 0 && errno == EINTR)
             continue;
         if (more < 0)
-            return wb_err_errno(err, errno, "cannot read at %lld", (long long)offset + (long long)got);
+            return wb_err_errno(err, errno, "cannot read at %lld",
+                                (long long)offset + (long long)got);
         if (more == 0)
             break;
         got += (size_t)more;
@@ -248,12 +251,12 @@ enum wb_rc posix_file_read(struct wb_file *base, int64_t offset, void *buffer, s
     return WB_OK;
 }
 
-enum wb_rc posix_file_next_data(struct wb_file *base, int64_t offset, int64_t *ret_start,
-                                int64_t *ret_end, struct wb_err *err)
+enum wb_rc wb_posix_file_next_data(struct wb_file *base, int64_t offset, int64_t *ret_start,
+                                   int64_t *ret_end, struct wb_err *err)
 {
     struct posix_file *file = of(base);
     struct wb_stat now;
-    if (posix_file_stat(base, &now, err) != WB_OK)
+    if (wb_posix_file_stat(base, &now, err) != WB_OK)
         return WB_ERROR;
     int64_t size = now.version.size_bytes;
     off_t start = file->fd < 0 ? offset : lseek(file->fd, offset, SEEK_DATA);
@@ -267,8 +270,8 @@ enum wb_rc posix_file_next_data(struct wb_file *base, int64_t offset, int64_t *r
     return WB_OK;
 }
 
-enum wb_rc posix_file_write(struct wb_file *base, int64_t offset, struct wb_span bytes,
-                            struct wb_err *err)
+enum wb_rc wb_posix_file_write(struct wb_file *base, int64_t offset, struct wb_span bytes,
+                               struct wb_err *err)
 {
     struct posix_file *file = of(base);
     if (file->fd < 0) {
@@ -288,8 +291,8 @@ enum wb_rc posix_file_write(struct wb_file *base, int64_t offset, struct wb_span
     return WB_OK;
 }
 
-enum wb_rc posix_file_range_done(struct wb_file *base, int64_t offset, int64_t length,
-                                 char *ret_tag, struct wb_err *err)
+enum wb_rc wb_posix_file_range_done(struct wb_file *base, int64_t offset, int64_t length,
+                                    char *ret_tag, struct wb_err *err)
 {
     struct posix_file *file = of(base);
     ret_tag[0] = 0;

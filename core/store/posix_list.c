@@ -27,7 +27,8 @@ static enum wb_rc tell_problem(struct walk *walk, int errnum, const char *what)
     struct wb_err problem;
     char shown[SHOWN_MAX];
     struct wb_span path = wb_span_of(walk->path, walk->len);
-    (void)wb_err_errno(&problem, errnum, "%s \"%s\"", what, wb_path_show(path, shown, sizeof(shown)));
+    (void)wb_err_errno(&problem, errnum, "%s \"%s\"", what,
+                       wb_path_show(path, shown, sizeof(shown)));
     return walk->visit(walk->arg, path, NULL, &problem, walk->err);
 }
 
@@ -37,7 +38,7 @@ static enum wb_rc walk_entry(struct walk *walk, int fd, const char *name, int de
     struct wb_stat stat;
     if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? WB_OK : tell_problem(walk, errno, "cannot look at");
-    posix_stat_fill(&info, &stat);
+    wb_posix_stat_fill(&info, &stat);
     if (!S_ISDIR(info.st_mode))
         return walk->visit(walk->arg, wb_span_of(walk->path, walk->len), &stat, NULL, walk->err);
     int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -89,22 +90,22 @@ static enum wb_rc walk_folder(struct walk *walk, int fd, int depth)
     return WB_OK;
 }
 
-enum wb_rc posix_list(struct wb_store *base, struct wb_span prefix, wb_store_visit *visit,
-                      void *arg, struct wb_err *err)
+enum wb_rc wb_posix_list(struct wb_store *base, struct wb_span prefix, wb_store_visit *visit,
+                         void *arg, struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     struct walk walk = {.visit = visit, .arg = arg, .err = err};
     char name[256];
-    int fd WB_AUTO(posix_close_fd) = -1;
+    int fd WB_AUTO(wb_posix_close_fd) = -1;
     if (prefix.len == 0) {
-        if (posix_place_fd(store, WB_PLACE_FINAL, &fd, err) != WB_OK)
+        if (wb_posix_place_fd(store, WB_PLACE_FINAL, &fd, err) != WB_OK)
             return WB_ERROR;
         int root = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return root < 0 ? wb_err_errno(err, errno, "cannot open the root")
                         : walk_folder(&walk, root, 0);
     }
     if (wb_path_check(prefix, err) != WB_OK ||
-        posix_parent_fd(store, WB_PLACE_FINAL, prefix, false, name, &fd, err) != WB_OK)
+        wb_posix_parent_fd(store, WB_PLACE_FINAL, prefix, false, name, &fd, err) != WB_OK)
         return WB_ERROR;
     struct stat info;
     if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
@@ -134,20 +135,20 @@ static enum wb_rc sweep_visit(void *arg, struct wb_span path, const struct wb_st
         return WB_OK;
     memcpy(instance, path.data, path.len);
     instance[path.len] = 0;
-    if (posix_discard(&sweep->store->base, instance, err) != WB_OK)
+    if (wb_posix_discard(&sweep->store->base, instance, err) != WB_OK)
         return WB_ERROR;
     sweep->count++;
     return WB_OK;
 }
 
-enum wb_rc posix_sweep(struct wb_store *base, int64_t age_ms, int64_t *ret_count,
-                       struct wb_err *err)
+enum wb_rc wb_posix_sweep(struct wb_store *base, int64_t age_ms, int64_t *ret_count,
+                          struct wb_err *err)
 {
     struct sweep sweep = {.store = posix_of(base),
                           .before_ns = wb_clock_wall_ns() - age_ms * 1000000};
     struct walk walk = {.visit = sweep_visit, .arg = &sweep, .err = err};
-    int fd WB_AUTO(posix_close_fd) = -1;
-    if (posix_place_fd(sweep.store, WB_PLACE_STAGED, &fd, err) != WB_OK)
+    int fd WB_AUTO(wb_posix_close_fd) = -1;
+    if (wb_posix_place_fd(sweep.store, WB_PLACE_STAGED, &fd, err) != WB_OK)
         return WB_ERROR;
     int staging = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (staging < 0)

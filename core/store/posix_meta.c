@@ -21,7 +21,7 @@ static enum wb_rc append_value(struct wb_buf *out, const char *name, const uint8
     return wb_buf_append(out, wb_span_of(value, len), err);
 }
 
-enum wb_rc posix_file_xattrs(struct wb_file *base, struct wb_buf *xattrs, struct wb_err *err)
+enum wb_rc wb_posix_file_xattrs(struct wb_file *base, struct wb_buf *xattrs, struct wb_err *err)
 {
     struct posix_file *file = (struct posix_file *)base;
     char *names WB_AUTO(wb_free_ptr) = wb_xcalloc(1, XATTR_NAMES_MAX);
@@ -100,10 +100,10 @@ static enum wb_rc make_link(struct posix_file *file, const struct wb_meta *meta,
 {
     char name[256];
     struct timespec times[2];
-    int folder WB_AUTO(posix_close_fd) = -1;
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
     times_of(meta, times);
-    if (posix_parent_fd((struct posix_store *)file->base.store, WB_PLACE_STAGED,
-                        wb_span_str(file->instance), true, name, &folder, err) != WB_OK)
+    if (wb_posix_parent_fd((struct posix_store *)file->base.store, WB_PLACE_STAGED,
+                           wb_span_str(file->instance), true, name, &folder, err) != WB_OK)
         return WB_ERROR;
     const char *text = wb_buf_cstr(&file->link);
     if (symlinkat(text, folder, name) != 0)
@@ -116,9 +116,9 @@ static enum wb_rc make_link(struct posix_file *file, const struct wb_meta *meta,
     return WB_OK;
 }
 
-enum wb_rc posix_file_seal(struct wb_file *base, const struct wb_meta *meta,
-                           const char *const *range_tags, size_t count, char *ret_tag,
-                           struct wb_err *err)
+enum wb_rc wb_posix_file_seal(struct wb_file *base, const struct wb_meta *meta,
+                              const char *const *range_tags, size_t count, char *ret_tag,
+                              struct wb_err *err)
 {
     struct posix_file *file = (struct posix_file *)base;
     struct stat info;
@@ -135,10 +135,9 @@ enum wb_rc posix_file_seal(struct wb_file *base, const struct wb_meta *meta,
             return wb_err_errno(err, errno, "cannot look at \"%s\"", file->instance);
         if (file->size_bytes >= 0 && info.st_size != file->size_bytes)
             return wb_err_set(err, WB_CAT_CORRUPT, "staged \"%s\" has %lld bytes, not %lld",
-                              file->instance, (long long)info.st_size,
-                              (long long)file->size_bytes);
+                              file->instance, (long long)info.st_size, (long long)file->size_bytes);
     }
-    posix_stat_fill(&info, &sealed);
+    wb_posix_stat_fill(&info, &sealed);
     (void)snprintf(ret_tag, WB_TAG_MAX, "%s", sealed.tag);
     return WB_OK;
 }

@@ -18,7 +18,7 @@ static enum wb_rc tag_of(int folder, const char *name, char tag[WB_TAG_MAX], str
     struct wb_stat stat;
     if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return wb_err_errno(err, errno, "cannot look at it");
-    posix_stat_fill(&info, &stat);
+    wb_posix_stat_fill(&info, &stat);
     memcpy(tag, stat.tag, WB_TAG_MAX);
     return WB_OK;
 }
@@ -28,7 +28,7 @@ static enum wb_rc sync_file(int folder, const char *name, struct wb_err *err)
     struct stat info;
     if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode))
         return WB_OK;
-    int fd WB_AUTO(posix_close_fd) = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd WB_AUTO(wb_posix_close_fd) = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
         return wb_err_errno(err, errno, "cannot sync the staged file");
     return WB_OK;
@@ -40,8 +40,8 @@ static void remove_empty_folder(struct posix_store *store, const char *instance)
     struct wb_err ignored;
     char folder[WB_INSTANCE_MAX];
     const char *slash = strrchr(instance, '/');
-    int staging WB_AUTO(posix_close_fd) = -1;
-    if (!slash || posix_place_fd(store, WB_PLACE_STAGED, &staging, &ignored) != WB_OK)
+    int staging WB_AUTO(wb_posix_close_fd) = -1;
+    if (!slash || wb_posix_place_fd(store, WB_PLACE_STAGED, &staging, &ignored) != WB_OK)
         return;
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - instance), instance);
     (void)unlinkat(staging, folder, AT_REMOVEDIR);
@@ -54,8 +54,9 @@ static enum wb_rc published_before(struct posix_store *store, const struct wb_pu
     char name[256];
     char tag[WB_TAG_MAX];
     struct wb_err ignored;
-    int folder WB_AUTO(posix_close_fd) = -1;
-    if (posix_parent_fd(store, WB_PLACE_FINAL, item->path, false, name, &folder, &ignored) == WB_OK &&
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
+    if (wb_posix_parent_fd(store, WB_PLACE_FINAL, item->path, false, name, &folder, &ignored) ==
+            WB_OK &&
         tag_of(folder, name, tag, &ignored) == WB_OK && strcmp(tag, item->tag) == 0) {
         if (fsync(folder) != 0)
             return wb_err_errno(err, errno, "cannot sync the folder");
@@ -81,8 +82,8 @@ static enum wb_rc rename_to_final(struct posix_store *store, int staged, const c
                                   const struct wb_publish *item, bool sync, struct wb_err *err)
 {
     char name[256];
-    int folder WB_AUTO(posix_close_fd) = -1;
-    if (posix_parent_fd(store, WB_PLACE_FINAL, item->path, true, name, &folder, err) != WB_OK)
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
+    if (wb_posix_parent_fd(store, WB_PLACE_FINAL, item->path, true, name, &folder, err) != WB_OK)
         return WB_ERROR;
     if (renameat(staged, staged_name, folder, name) != 0)
         return wb_err_errno(err, errno, "cannot rename to the final name");
@@ -95,9 +96,9 @@ static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item
                               struct wb_err *err)
 {
     char name[256];
-    int staged WB_AUTO(posix_close_fd) = -1;
+    int staged WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(item->instance);
-    if (posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &staged, err) != WB_OK ||
+    if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &staged, err) != WB_OK ||
         staged_check(staged, name, item, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? published_before(store, item, err) : WB_ERROR;
     if (sync && sync_file(staged, name, err) != WB_OK) {
@@ -110,13 +111,13 @@ static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item
     return WB_OK;
 }
 
-enum wb_rc posix_publish(struct wb_store *base, struct wb_publish *items, size_t count,
-                         struct wb_err *err)
+enum wb_rc wb_posix_publish(struct wb_store *base, struct wb_publish *items, size_t count,
+                            struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     char shown[SHOWN_MAX];
     bool each = count <= ONE_BY_ONE_MOST;
-    if (!each && posix_sync_all(store, err) != WB_OK)
+    if (!each && wb_posix_sync_all(store, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < count; i++) {
         items[i].rc = publish_one(store, &items[i], each, &items[i].err);
@@ -124,16 +125,16 @@ enum wb_rc posix_publish(struct wb_store *base, struct wb_publish *items, size_t
             (void)wb_err_prefix(&items[i].err, "cannot publish \"%s\"",
                                 wb_path_show(items[i].path, shown, sizeof(shown)));
     }
-    return each ? WB_OK : posix_sync_all(store, err);
+    return each ? WB_OK : wb_posix_sync_all(store, err);
 }
 
-enum wb_rc posix_discard(struct wb_store *base, const char *instance, struct wb_err *err)
+enum wb_rc wb_posix_discard(struct wb_store *base, const char *instance, struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     char name[256];
-    int folder WB_AUTO(posix_close_fd) = -1;
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(instance);
-    if (posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &folder, err) != WB_OK)
+    if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &folder, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? WB_OK : WB_ERROR;
     if (unlinkat(folder, name, 0) != 0 && errno != ENOENT)
         return wb_err_errno(err, errno, "cannot discard \"%s\"", instance);
@@ -179,17 +180,17 @@ static enum wb_rc remove_in(int staging, int folder, const char *name, const cha
     return unlink_moved(staging, token, err);
 }
 
-enum wb_rc posix_remove(struct wb_store *base, struct wb_span path, const char *tag,
-                        const char *token, struct wb_err *err)
+enum wb_rc wb_posix_remove(struct wb_store *base, struct wb_span path, const char *tag,
+                           const char *token, struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     char name[256];
     char shown[SHOWN_MAX];
-    int staging WB_AUTO(posix_close_fd) = -1;
-    int folder WB_AUTO(posix_close_fd) = -1;
-    if (posix_place_fd(store, WB_PLACE_STAGED, &staging, err) != WB_OK)
+    int staging WB_AUTO(wb_posix_close_fd) = -1;
+    int folder WB_AUTO(wb_posix_close_fd) = -1;
+    if (wb_posix_place_fd(store, WB_PLACE_STAGED, &staging, err) != WB_OK)
         return WB_ERROR;
-    if (posix_parent_fd(store, WB_PLACE_FINAL, path, false, name, &folder, err) != WB_OK)
+    if (wb_posix_parent_fd(store, WB_PLACE_FINAL, path, false, name, &folder, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? unlink_moved(staging, token, err) : WB_ERROR;
     if (remove_in(staging, folder, name, tag, token, err) != WB_OK)
         return wb_err_prefix(err, "cannot delete \"%s\"", wb_path_show(path, shown, sizeof(shown)));

@@ -14,7 +14,7 @@
 
 enum { SHOWN_MAX = 300, DIR_MODE = 0755, STAGING_MODE = 0700 };
 
-void posix_close_fd(int *fd)
+void wb_posix_close_fd(int *fd)
 {
     if (*fd >= 0)
         (void)close(*fd);
@@ -24,7 +24,8 @@ void posix_close_fd(int *fd)
 static int open_beneath(int root, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+                           .resolve =
+                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
 
@@ -36,7 +37,7 @@ static int open_or_make(int root, char *folder)
     char *slash = strrchr(folder, '/');
     if (slash)
         *slash = 0;
-    int parent WB_AUTO(posix_close_fd) = slash ? open_or_make(root, folder) : dup(root);
+    int parent WB_AUTO(wb_posix_close_fd) = slash ? open_or_make(root, folder) : dup(root);
     if (slash)
         *slash = '/';
     if (parent < 0)
@@ -59,8 +60,8 @@ static enum wb_rc make_staging(struct posix_store *store, struct wb_err *err)
     return WB_OK;
 }
 
-enum wb_rc posix_place_fd(struct posix_store *store, enum wb_place place, int *ret_fd,
-                          struct wb_err *err)
+enum wb_rc wb_posix_place_fd(struct posix_store *store, enum wb_place place, int *ret_fd,
+                             struct wb_err *err)
 {
     int fd = -1;
     enum wb_rc rc = WB_OK;
@@ -93,11 +94,11 @@ static enum wb_rc folder_failed(int errnum, bool make, struct wb_span path, stru
     return WB_ERROR;
 }
 
-enum wb_rc posix_parent_fd(struct posix_store *store, enum wb_place place, struct wb_span path,
-                           bool make, char name[256], int *ret_fd, struct wb_err *err)
+enum wb_rc wb_posix_parent_fd(struct posix_store *store, enum wb_place place, struct wb_span path,
+                              bool make, char name[256], int *ret_fd, struct wb_err *err)
 {
     char folder[WB_PATH_MAX + 1];
-    int root WB_AUTO(posix_close_fd) = -1;
+    int root WB_AUTO(wb_posix_close_fd) = -1;
     if (path.len == 0 || path.len > WB_PATH_MAX)
         return wb_err_set(err, WB_CAT_INVALID, "name of %zu bytes", path.len);
     memcpy(folder, path.data, path.len);
@@ -107,7 +108,7 @@ enum wb_rc posix_parent_fd(struct posix_store *store, enum wb_place place, struc
     if (strlen(last) > WB_PATH_PART_MAX || *last == 0)
         return wb_err_set(err, WB_CAT_INVALID, "last part of the name is too long or empty");
     memcpy(name, last, strlen(last) + 1);
-    if (posix_place_fd(store, place, &root, err) != WB_OK)
+    if (wb_posix_place_fd(store, place, &root, err) != WB_OK)
         return WB_ERROR;
     if (!slash) {
         *ret_fd = root;
@@ -127,8 +128,8 @@ enum wb_rc posix_parent_fd(struct posix_store *store, enum wb_place place, struc
 static void store_close(struct wb_store *base)
 {
     struct posix_store *store = posix_of(base);
-    posix_close_fd(&store->root_fd);
-    posix_close_fd(&store->staging_fd);
+    wb_posix_close_fd(&store->root_fd);
+    wb_posix_close_fd(&store->staging_fd);
     (void)pthread_mutex_destroy(&store->lock);
     (void)pthread_mutex_destroy(&store->sync_lock);
     (void)pthread_cond_destroy(&store->sync_done);
@@ -140,7 +141,7 @@ static void store_close(struct wb_store *base)
 static enum wb_rc root_renew(struct posix_store *store, struct wb_err *err)
 {
     struct stat info;
-    int fd WB_AUTO(posix_close_fd) = open(store->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd WB_AUTO(wb_posix_close_fd) = open(store->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &info) != 0) {
         int errnum = errno;
         (void)wb_err_errno(err, errnum, "root \"%s\" cannot be opened", store->root_path);
@@ -150,8 +151,8 @@ static enum wb_rc root_renew(struct posix_store *store, struct wb_err *err)
     }
     (void)pthread_mutex_lock(&store->lock);
     if (store->root_fd < 0 || info.st_dev != store->root_dev || info.st_ino != store->root_ino) {
-        posix_close_fd(&store->root_fd);
-        posix_close_fd(&store->staging_fd);
+        wb_posix_close_fd(&store->root_fd);
+        wb_posix_close_fd(&store->staging_fd);
         store->root_fd = fd;
         store->root_dev = info.st_dev;
         store->root_ino = info.st_ino;
@@ -165,9 +166,9 @@ static enum wb_rc store_check(struct wb_store *base, int64_t *ret_free_bytes, st
 {
     struct posix_store *store = posix_of(base);
     struct statvfs space;
-    int fd WB_AUTO(posix_close_fd) = -1;
+    int fd WB_AUTO(wb_posix_close_fd) = -1;
     if (root_renew(store, err) != WB_OK ||
-        posix_place_fd(store, WB_PLACE_FINAL, &fd, err) != WB_OK)
+        wb_posix_place_fd(store, WB_PLACE_FINAL, &fd, err) != WB_OK)
         return WB_ERROR;
     *ret_free_bytes = fstatvfs(fd, &space) == 0 ? (int64_t)(space.f_bavail * space.f_frsize) : -1;
     return WB_OK;
@@ -181,10 +182,10 @@ static enum wb_rc store_stat(struct wb_store *base, enum wb_place place, struct 
     char shown[SHOWN_MAX];
     struct stat info;
     struct wb_err root_err;
-    int fd WB_AUTO(posix_close_fd) = -1;
-    if (posix_parent_fd(store, place, path, false, name, &fd, err) == WB_OK) {
+    int fd WB_AUTO(wb_posix_close_fd) = -1;
+    if (wb_posix_parent_fd(store, place, path, false, name, &fd, err) == WB_OK) {
         if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-            posix_stat_fill(&info, ret);
+            wb_posix_stat_fill(&info, ret);
             return WB_OK;
         }
         (void)wb_err_errno(err, errno, "cannot look at \"%s\"",
@@ -201,31 +202,35 @@ static const struct wb_store_ops ops = {
     .close = store_close,
     .check = store_check,
     .stat = store_stat,
-    .list = posix_list,
-    .open = posix_open,
-    .create = posix_create,
-    .reopen = posix_reopen,
-    .publish = posix_publish,
-    .discard = posix_discard,
-    .remove = posix_remove,
-    .sweep = posix_sweep,
-    .file_stat = posix_file_stat,
-    .file_read = posix_file_read,
-    .file_next_data = posix_file_next_data,
-    .file_xattrs = posix_file_xattrs,
-    .file_write = posix_file_write,
-    .file_range_done = posix_file_range_done,
-    .file_seal = posix_file_seal,
-    .file_close = posix_file_close,
+    .list = wb_posix_list,
+    .open = wb_posix_open,
+    .create = wb_posix_create,
+    .reopen = wb_posix_reopen,
+    .publish = wb_posix_publish,
+    .discard = wb_posix_discard,
+    .remove = wb_posix_remove,
+    .sweep = wb_posix_sweep,
+    .file_stat = wb_posix_file_stat,
+    .file_read = wb_posix_file_read,
+    .file_next_data = wb_posix_file_next_data,
+    .file_xattrs = wb_posix_file_xattrs,
+    .file_write = wb_posix_file_write,
+    .file_range_done = wb_posix_file_range_done,
+    .file_seal = wb_posix_file_seal,
+    .file_close = wb_posix_file_close,
 };
 
 static const struct wb_store_caps caps = {
-    .writes = true, .random_writes = true, .atomic_publish = true,
-    .symlinks = true, .modes = true, .sparse = true,
+    .writes = true,
+    .random_writes = true,
+    .atomic_publish = true,
+    .symlinks = true,
+    .modes = true,
+    .sparse = true,
 };
 
-enum wb_rc wb_posix_open(const char *node, const char *path, struct wb_store **ret,
-                         struct wb_err *err)
+enum wb_rc wb_posix_new(const char *node, const char *path, struct wb_store **ret,
+                        struct wb_err *err)
 {
     struct posix_store *store = wb_xcalloc(1, sizeof(*store));
     store->base.ops = &ops;

@@ -10,11 +10,12 @@
 static void lead(struct posix_store *store)
 {
     struct wb_err ignored;
-    int fd WB_AUTO(posix_close_fd) = -1;
+    int fd WB_AUTO(wb_posix_close_fd) = -1;
     store->sync_running = true;
     uint64_t mine = ++store->sync_started;
     (void)pthread_mutex_unlock(&store->sync_lock);
-    bool failed = posix_place_fd(store, WB_PLACE_STAGED, &fd, &ignored) != WB_OK || syncfs(fd) != 0;
+    bool failed =
+        wb_posix_place_fd(store, WB_PLACE_STAGED, &fd, &ignored) != WB_OK || syncfs(fd) != 0;
     (void)pthread_mutex_lock(&store->sync_lock);
     if (failed)
         store->sync_failed = mine;
@@ -23,7 +24,7 @@ static void lead(struct posix_store *store)
     (void)pthread_cond_broadcast(&store->sync_done);
 }
 
-enum wb_rc posix_sync_all(struct posix_store *store, struct wb_err *err)
+enum wb_rc wb_posix_sync_all(struct posix_store *store, struct wb_err *err)
 {
     (void)pthread_mutex_lock(&store->sync_lock);
     uint64_t wanted = store->sync_started + 1;

@@ -5,7 +5,7 @@
 static enum wb_rc open_file(const char *node, const char *rest, struct wb_store **ret,
                             struct wb_err *err)
 {
-    return wb_posix_open(node, rest, ret, err);
+    return wb_posix_new(node, rest, ret, err);
 }
 
 static enum wb_rc check_file(const char *rest, struct wb_err *err)

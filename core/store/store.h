@@ -5,10 +5,11 @@
  * whether the node is source or target). Callers use the inline wrappers below. A store may be used
  * by many threads at once; a file handle by one at a time.
  *
- * Two places: FINAL names are what the users of the node see, relative to its root (core/base/path.h
- * says which are valid). STAGED names are instances: `<name>` or `<folder>/<name>` below the staging
- * area, which no user sees. An instance is created once (never twice under one name), written,
- * sealed, and then published or discarded. Nothing outside the root is ever touched. */
+ * Two places: FINAL names are what the users of the node see, relative to its root
+ * (core/base/path.h says which are valid). STAGED names are instances: `<name>` or
+ * `<folder>/<name>` below the staging area, which no user sees. An instance is created once (never
+ * twice under one name), written, sealed, and then published or discarded. Nothing outside the root
+ * is ever touched. */
 #ifndef WB_STORE_STORE_H
 #define WB_STORE_STORE_H
 
@@ -22,21 +23,21 @@ enum wb_place { WB_PLACE_FINAL, WB_PLACE_STAGED };
 
 /* What a backend can do; the planner and the docs read it. */
 struct wb_store_caps {
-    bool writes;             /* can be a target */
-    bool random_writes;      /* ranges of one instance in any order, by several workers */
-    bool atomic_publish;     /* a reader sees the old or the new file, nothing else */
+    bool writes;         /* can be a target */
+    bool random_writes;  /* ranges of one instance in any order, by several workers */
+    bool atomic_publish; /* a reader sees the old or the new file, nothing else */
     bool symlinks;
-    bool modes;              /* mode, owner, group, extended attributes */
+    bool modes; /* mode, owner, group, extended attributes */
     bool sparse;
-    int64_t range_least_bytes;   /* smallest range but the last (S3 parts: 5 MiB); 0: any */
-    int32_t range_most;          /* most ranges of an instance; 0: any number */
+    int64_t range_least_bytes; /* smallest range but the last (S3 parts: 5 MiB); 0: any */
+    int32_t range_most;        /* most ranges of an instance; 0: any number */
 };
 
 struct wb_stat {
-    struct wb_version version;       /* version.etag points at `etag` */
-    char etag[WB_ETAG_MAX];          /* changes with any change of the file, metadata included */
-    char tag[WB_TAG_MAX];            /* identity of this very file; stays when it is published */
-    uint32_t mode;                   /* permission bits; 0 where the backend has none */
+    struct wb_version version; /* version.etag points at `etag` */
+    char etag[WB_ETAG_MAX];    /* changes with any change of the file, metadata included */
+    char tag[WB_TAG_MAX];      /* identity of this very file; stays when it is published */
+    uint32_t mode;             /* permission bits; 0 where the backend has none */
     uint32_t uid;
     uint32_t gid;
     bool sparse;
@@ -61,10 +62,10 @@ struct wb_file;
 /* One instance to publish, and what came of it. */
 struct wb_publish {
     const char *instance;
-    const char *tag;             /* of the proved instance: another one is never published */
+    const char *tag; /* of the proved instance: another one is never published */
     struct wb_span path;
     enum wb_rc rc;
-    struct wb_err err;           /* NOT_FOUND: neither staged nor published: copy again */
+    struct wb_err err; /* NOT_FOUND: neither staged nor published: copy again */
 };
 
 /* Called for each regular file, symlink and special file below a prefix, in any order; `path` and
@@ -94,14 +95,14 @@ struct wb_store_ops {
                        void *arg, struct wb_err *err);
 
     /* Opens for reading what the name means now; the handle stays with that very file whatever
-     * happens to the name. `medium`: reads come from the medium, not from a cache, where the backend
-     * can. UNSUPPORTED for directories and special files. The caller closes. */
+     * happens to the name. `medium`: reads come from the medium, not from a cache, where the
+     * backend can. UNSUPPORTED for directories and special files. The caller closes. */
     enum wb_rc (*open)(struct wb_store *store, enum wb_place place, struct wb_span name,
                        bool medium, struct wb_file **ret, struct wb_err *err);
 
     /* Makes a new instance (CONFLICT when the name is taken) that will hold `size_bytes` bytes (-1:
-     * not known) and be a file of `kind` (REGULAR, SYMLINK); folders of its name are made. `sparse`:
-     * don't allocate ahead. NO_SPACE early where that can be told. The caller closes. */
+     * not known) and be a file of `kind` (REGULAR, SYMLINK); folders of its name are made.
+     * `sparse`: don't allocate ahead. NO_SPACE early where that can be told. The caller closes. */
     enum wb_rc (*create)(struct wb_store *store, const char *instance, enum wb_file_kind kind,
                          int64_t size_bytes, bool sparse, struct wb_file **ret, struct wb_err *err);
 
@@ -111,8 +112,8 @@ struct wb_store_ops {
 
     /* Publishes `count` sealed instances under their final names, making folders as needed,
      * replacing what is there atomically, each at most once: an instance whose tag is already under
-     * the final name counts as published. When this returns WB_OK each item has its own rc, and each
-     * with WB_OK is durable. WB_ERROR: nothing can be said of any of them. */
+     * the final name counts as published. When this returns WB_OK each item has its own rc, and
+     * each with WB_OK is durable. WB_ERROR: nothing can be said of any of them. */
     enum wb_rc (*publish)(struct wb_store *store, struct wb_publish *items, size_t count,
                           struct wb_err *err);
 
@@ -168,7 +169,7 @@ struct wb_store_ops {
 struct wb_store {
     const struct wb_store_ops *ops;
     struct wb_store_caps caps;
-    char name[64];               /* of the node */
+    char name[64]; /* of the node */
 };
 
 struct wb_file {
@@ -180,12 +181,12 @@ struct wb_file {
  * for a bad URL or unknown scheme or option, UNREACHABLE when the node is not there. The caller
  * closes. `options`: pairs in key, value order, NULL-terminated, or NULL. */
 enum wb_rc wb_store_open(const char *node, const char *url, const char *const *options,
-                         const struct wb_config *config, struct wb_store **ret, struct wb_err *err)
-    WB_MUST_USE;
+                         const struct wb_config *config, struct wb_store **ret,
+                         struct wb_err *err) WB_MUST_USE;
 
 /* Checks a URL and options without touching the node: for `node add`. */
-enum wb_rc wb_store_check_url(const char *url, const char *const *options, struct wb_err *err)
-    WB_MUST_USE;
+enum wb_rc wb_store_check_url(const char *url, const char *const *options,
+                              struct wb_err *err) WB_MUST_USE;
 
 static inline void wb_store_close(struct wb_store **store)
 {
@@ -250,8 +251,8 @@ static inline enum wb_rc wb_store_remove(struct wb_store *store, struct wb_span 
     return store->ops->remove(store, path, tag, token, err);
 }
 
-static inline enum wb_rc wb_store_sweep(struct wb_store *store, int64_t age_ms,
-                                        int64_t *ret_count, struct wb_err *err)
+static inline enum wb_rc wb_store_sweep(struct wb_store *store, int64_t age_ms, int64_t *ret_count,
+                                        struct wb_err *err)
 {
     return store->ops->sweep(store, age_ms, ret_count, err);
 }
@@ -267,8 +268,8 @@ static inline enum wb_rc wb_file_read(struct wb_file *file, int64_t offset, void
     return file->ops->file_read(file, offset, buffer, len, ret_len, err);
 }
 
-static inline enum wb_rc wb_file_next_data(struct wb_file *file, int64_t offset,
-                                           int64_t *ret_start, int64_t *ret_end, struct wb_err *err)
+static inline enum wb_rc wb_file_next_data(struct wb_file *file, int64_t offset, int64_t *ret_start,
+                                           int64_t *ret_end, struct wb_err *err)
 {
     return file->ops->file_next_data(file, offset, ret_start, ret_end, err);
 }

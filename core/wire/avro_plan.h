@@ -5,12 +5,12 @@
 #include "core/wire/fields.h"
 
 struct wb_plan_node {
-    int type;                          /* avro_type_t */
-    const struct wb_field *field;      /* where the value goes; NULL: skipped */
+    int type;                     /* avro_type_t */
+    const struct wb_field *field; /* where the value goes; NULL: skipped */
     size_t count;
-    struct wb_plan_node **children;    /* fields, branches, or the one type of items */
+    struct wb_plan_node **children; /* fields, branches, or the one type of items */
     int symbol_count;
-    int *symbol_values;                /* the writer's index -> our enum value */
+    int *symbol_values; /* the writer's index -> our enum value */
     int64_t fixed_size;
 };
 

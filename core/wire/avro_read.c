@@ -12,7 +12,7 @@ struct reader {
     const uint8_t *end;
     struct wb_arena *arena;
     struct wb_err *err;
-    size_t items;       /* of all arrays and maps of the record */
+    size_t items; /* of all arrays and maps of the record */
 };
 
 void wb_fields_init(const struct wb_field *fields, size_t size, void *base)

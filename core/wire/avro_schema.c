@@ -17,8 +17,8 @@ static enum wb_rc put_schema(struct canon *canon, const json_t *schema, const ch
 
 static bool is_primitive(const char *name)
 {
-    static const char *const names[] = {"null", "boolean", "int", "long", "float", "double",
-                                        "bytes", "string"};
+    static const char *const names[] = {"null",  "boolean", "int",   "long",
+                                        "float", "double",  "bytes", "string"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -42,18 +42,20 @@ static enum wb_rc put_name(struct canon *canon, const char *name, const char *sp
     return wb_buf_printf(&canon->out, canon->err, "\"%s.%s\"", space, name);
 }
 
-static enum wb_rc put_fields(struct canon *canon, const json_t *fields, const char *space, int depth)
+static enum wb_rc put_fields(struct canon *canon, const json_t *fields, const char *space,
+                             int depth)
 {
     size_t index;
     const json_t *field;
     if (put(canon, ",\"fields\":[") != WB_OK)
         return WB_ERROR;
-    json_array_foreach(fields, index, field) {
+    json_array_foreach(fields, index, field)
+    {
         const char *name = json_string_value(json_object_get(field, "name"));
         if (!name)
             return wb_err_set(canon->err, WB_CAT_INVALID, "schema has a field without a name");
-        if (wb_buf_printf(&canon->out, canon->err, "%s{\"name\":\"%s\",\"type\":",
-                          index ? "," : "", name) != WB_OK ||
+        if (wb_buf_printf(&canon->out, canon->err, "%s{\"name\":\"%s\",\"type\":", index ? "," : "",
+                          name) != WB_OK ||
             put_schema(canon, json_object_get(field, "type"), space, depth + 1) != WB_OK ||
             put(canon, "}") != WB_OK)
             return WB_ERROR;
@@ -67,7 +69,8 @@ static enum wb_rc put_symbols(struct canon *canon, const json_t *symbols)
     const json_t *symbol;
     if (put(canon, ",\"symbols\":[") != WB_OK)
         return WB_ERROR;
-    json_array_foreach(symbols, index, symbol) {
+    json_array_foreach(symbols, index, symbol)
+    {
         const char *text = json_string_value(symbol);
         if (!text || put(canon, index ? "," : "") != WB_OK || put_quoted(canon, text) != WB_OK)
             return wb_err_set(canon->err, WB_CAT_INVALID, "schema has a symbol that is no text");
@@ -110,7 +113,8 @@ static enum wb_rc put_container(struct canon *canon, const json_t *schema, const
     return put(canon, "}");
 }
 
-static enum wb_rc put_object(struct canon *canon, const json_t *schema, const char *space, int depth)
+static enum wb_rc put_object(struct canon *canon, const json_t *schema, const char *space,
+                             int depth)
 {
     const json_t *type = json_object_get(schema, "type");
     const char *name = json_string_value(type);
@@ -131,7 +135,8 @@ static enum wb_rc put_union(struct canon *canon, const json_t *schema, const cha
     const json_t *branch;
     if (put(canon, "[") != WB_OK)
         return WB_ERROR;
-    json_array_foreach(schema, index, branch) {
+    json_array_foreach(schema, index, branch)
+    {
         if (put(canon, index ? "," : "") != WB_OK ||
             put_schema(canon, branch, space, depth + 1) != WB_OK)
             return WB_ERROR;
@@ -139,7 +144,8 @@ static enum wb_rc put_union(struct canon *canon, const json_t *schema, const cha
     return put(canon, "]");
 }
 
-static enum wb_rc put_schema(struct canon *canon, const json_t *schema, const char *space, int depth)
+static enum wb_rc put_schema(struct canon *canon, const json_t *schema, const char *space,
+                             int depth)
 {
     if (depth > DEPTH_MAX)
         return wb_err_set(canon->err, WB_CAT_INVALID, "schema nests deeper than %d", DEPTH_MAX);

@@ -105,7 +105,7 @@ static enum wb_rc put_number(const struct wb_field *field, const void *at, struc
         byte = *(const bool *)at;
         return wb_buf_append(out, wb_span_of(&byte, 1), err);
     default:
-        return put_long(out, *(const int *)at, err);   /* WB_FIELD_ENUM */
+        return put_long(out, *(const int *)at, err); /* WB_FIELD_ENUM */
     }
 }
 

@@ -12,7 +12,7 @@ static const uint8_t magic_single[2] = {0xc3, 0x01};
 
 struct schema {
     enum wb_record_type type;
-    int32_t id;                     /* Confluent; -1: none */
+    int32_t id; /* Confluent; -1: none */
     uint64_t fingerprint;
     struct wb_plan_node *plan;
 };
@@ -20,7 +20,7 @@ struct schema {
 struct wb_codec {
     struct schema schemas[SCHEMAS_MAX];
     size_t count;
-    uint64_t own[WB_RECORD_TYPE_COUNT];   /* fingerprints that we write */
+    uint64_t own[WB_RECORD_TYPE_COUNT]; /* fingerprints that we write */
 };
 
 struct embedded {
@@ -29,11 +29,16 @@ struct embedded {
 };
 
 static const struct embedded embedded[] = {
-    {WB_RECORD_FILE_EVENT, wb_schema_file_event}, {WB_RECORD_TASK, wb_schema_task},
-    {WB_RECORD_TRANSFER, wb_schema_transfer},     {WB_RECORD_VERDICT, wb_schema_verdict},
-    {WB_RECORD_JOB, wb_schema_job},               {WB_RECORD_REPLICA, wb_schema_replica},
-    {WB_RECORD_DEAD_LETTER, wb_schema_dead_letter}, {WB_RECORD_NODE, wb_schema_node},
-    {WB_RECORD_RULE, wb_schema_rule},             {WB_RECORD_SETTING, wb_schema_setting},
+    {WB_RECORD_FILE_EVENT, wb_schema_file_event},
+    {WB_RECORD_TASK, wb_schema_task},
+    {WB_RECORD_TRANSFER, wb_schema_transfer},
+    {WB_RECORD_VERDICT, wb_schema_verdict},
+    {WB_RECORD_JOB, wb_schema_job},
+    {WB_RECORD_REPLICA, wb_schema_replica},
+    {WB_RECORD_DEAD_LETTER, wb_schema_dead_letter},
+    {WB_RECORD_NODE, wb_schema_node},
+    {WB_RECORD_RULE, wb_schema_rule},
+    {WB_RECORD_SETTING, wb_schema_setting},
 };
 
 enum wb_rc wb_codec_add_schema(struct wb_codec *codec, int32_t id, struct wb_span json,

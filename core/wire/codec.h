@@ -18,7 +18,7 @@ struct wb_codec;
 
 /* With the schemas compiled in (schemas/). */
 enum wb_rc wb_codec_new(struct wb_codec **ret, struct wb_err *err) WB_MUST_USE;
-void wb_codec_free(struct wb_codec **codec);   /* fits WB_AUTO */
+void wb_codec_free(struct wb_codec **codec); /* fits WB_AUTO */
 
 /* A writer's schema from elsewhere (registry, older version): by Confluent id (`id` >= 0) and by
  * its fingerprint. The record's full name says which type it is. INVALID when it is no schema. */
@@ -30,10 +30,11 @@ enum wb_rc wb_codec_encode(struct wb_codec *codec, enum wb_record_type type, con
                            struct wb_buf *out, struct wb_err *err) WB_MUST_USE;
 
 /* Decodes into `arena`; `ret_record` points at the struct of `ret_type`. INVALID with what and at
- * which byte for anything malformed or with a schema that is not known. Spans borrow from `bytes`. */
+ * which byte for anything malformed or with a schema that is not known. Spans borrow from `bytes`.
+ */
 enum wb_rc wb_codec_decode(struct wb_codec *codec, struct wb_span bytes, struct wb_arena *arena,
-                           enum wb_record_type *ret_type, void **ret_record, struct wb_err *err)
-    WB_MUST_USE;
+                           enum wb_record_type *ret_type, void **ret_record,
+                           struct wb_err *err) WB_MUST_USE;
 
 /* The same, and demands `type`. */
 enum wb_rc wb_codec_decode_as(struct wb_codec *codec, enum wb_record_type type,
@@ -45,6 +46,7 @@ enum wb_rc wb_event_from_json(struct wb_span json, struct wb_arena *arena,
                               struct wb_file_event **ret, struct wb_err *err) WB_MUST_USE;
 
 /* CRC-64-AVRO of a schema's Parsing Canonical Form (Avro spec, "Schema Fingerprints"). */
-enum wb_rc wb_schema_fingerprint(struct wb_span json, uint64_t *ret, struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_schema_fingerprint(struct wb_span json, uint64_t *ret,
+                                 struct wb_err *err) WB_MUST_USE;
 
 #endif

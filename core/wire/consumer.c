@@ -9,8 +9,8 @@ rd_kafka_topic_partition_list_t *wb_kafka_list(const struct wb_position *positio
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++)
-        rd_kafka_topic_partition_list_add(list, positions[i].topic, positions[i].partition)->offset =
-            positions[i].offset;
+        rd_kafka_topic_partition_list_add(list, positions[i].topic, positions[i].partition)
+            ->offset = positions[i].offset;
     return list;
 }
 
@@ -175,8 +175,8 @@ static struct wb_message *message_of(rd_kafka_message_t *raw)
     return message;
 }
 
-enum wb_rc wb_consumer_poll(struct wb_consumer *consumer, int timeout_ms,
-                            struct wb_message **ret, struct wb_err *err)
+enum wb_rc wb_consumer_poll(struct wb_consumer *consumer, int timeout_ms, struct wb_message **ret,
+                            struct wb_err *err)
 {
     *ret = NULL;
     rd_kafka_message_t *raw = rd_kafka_consumer_poll(consumer->client, timeout_ms);
@@ -246,14 +246,13 @@ enum wb_rc wb_consumer_watermarks(struct wb_consumer *consumer, const char *topi
                                   int32_t partition, int64_t *ret_low, int64_t *ret_high,
                                   struct wb_err *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        consumer->client, topic, partition, ret_low, ret_high, ASK_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(consumer->client, topic, partition,
+                                                                ret_low, ret_high, ASK_TIMEOUT_MS);
     return code ? wb_kafka_failed(err, code, "cannot ask for the ends of a partition") : WB_OK;
 }
 
-enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic,
-                                 int32_t partition, int64_t wall_ms, int64_t *ret,
-                                 struct wb_err *err)
+enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic, int32_t partition,
+                                 int64_t wall_ms, int64_t *ret, struct wb_err *err)
 {
     const struct wb_position asked = {.topic = topic, .partition = partition, .offset = wall_ms};
     rd_kafka_topic_partition_list_t *list = wb_kafka_list(&asked, 1);
@@ -269,8 +268,8 @@ enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic
     return WB_OK;
 }
 
-enum wb_rc wb_consumer_committed(struct wb_consumer *consumer, const char *topic,
-                                 int32_t partition, int64_t *ret, struct wb_err *err)
+enum wb_rc wb_consumer_committed(struct wb_consumer *consumer, const char *topic, int32_t partition,
+                                 int64_t *ret, struct wb_err *err)
 {
     const struct wb_position asked = {.topic = topic, .partition = partition, .offset = -1};
     rd_kafka_topic_partition_list_t *list = wb_kafka_list(&asked, 1);

@@ -47,7 +47,8 @@ static enum wb_rc take_time(const json_t *json, int64_t *ret, struct wb_err *err
     if (!json_is_string(value))
         return wrong("time", "a time", err);
     return wb_clock_parse(json_string_value(value), 0, ret, err) == WB_OK
-               ? WB_OK : wrong("time", "a time as in RFC 3339", err);
+               ? WB_OK
+               : wrong("time", "a time as in RFC 3339", err);
 }
 
 static enum wb_rc take_path(const json_t *json, struct wb_arena *arena, struct wb_span *ret,
@@ -73,7 +74,8 @@ static enum wb_rc take_attributes(const json_t *json, struct wb_arena *arena,
     if (!json_is_object(map))
         return wrong("attributes", "an object", err);
     event->attributes = wb_arena_alloc(arena, json_object_size(map) * sizeof(struct wb_pair));
-    json_object_foreach(map, key, value) {
+    json_object_foreach(map, key, value)
+    {
         if (!json_is_string(value))
             return wrong("attributes", "an object of texts", err);
         event->attributes[event->attribute_count].key = wb_arena_strdup(arena, key);
@@ -102,7 +104,8 @@ static enum wb_rc take_all(const json_t *json, struct wb_arena *arena, struct wb
         take_attributes(json, arena, event, err) != WB_OK)
         return WB_ERROR;
     event->kind = wb_event_kind_parse(kind);
-    return event->kind == WB_EVENT_UNKNOWN ? wrong("kind", "\"written\" or \"deleted\"", err) : WB_OK;
+    return event->kind == WB_EVENT_UNKNOWN ? wrong("kind", "\"written\" or \"deleted\"", err)
+                                           : WB_OK;
 }
 
 enum wb_rc wb_event_from_json(struct wb_span json, struct wb_arena *arena,

@@ -23,10 +23,8 @@ static const struct setting producer_defaults[] = {
 };
 
 static const struct setting consumer_defaults[] = {
-    {"session.timeout.ms", "10000"},
-    {"heartbeat.interval.ms", "1000"},
-    {"queued.max.messages.kbytes", "16384"},
-    {"fetch.wait.max.ms", "100"},
+    {"session.timeout.ms", "10000"},         {"heartbeat.interval.ms", "1000"},
+    {"queued.max.messages.kbytes", "16384"}, {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
 };
 
@@ -37,12 +35,9 @@ static const struct setting producer_forced[] = {
 };
 
 static const struct setting consumer_forced[] = {
-    {"enable.auto.commit", "false"},
-    {"enable.auto.offset.store", "false"},
-    {"isolation.level", "read_committed"},
-    {"partition.assignment.strategy", "range"},
-    {"auto.offset.reset", "error"},
-    {"check.crcs", "true"},
+    {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
+    {"isolation.level", "read_committed"}, {"partition.assignment.strategy", "range"},
+    {"auto.offset.reset", "error"},        {"check.crcs", "true"},
     {"enable.partition.eof", "true"},
 };
 
@@ -84,29 +79,52 @@ static void log_line(const rd_kafka_t *client, int level, const char *facility, 
 {
     (void)client;
     enum { SYSLOG_ERROR = 3, SYSLOG_WARNING = 4, SYSLOG_NOTICE = 5 };
-    enum wb_log_level own = level <= SYSLOG_WARNING ? WB_LOG_WARN
-                            : level <= SYSLOG_NOTICE ? WB_LOG_INFO : WB_LOG_DEBUG;
+    enum wb_log_level own = level <= SYSLOG_WARNING  ? WB_LOG_WARN
+                            : level <= SYSLOG_NOTICE ? WB_LOG_INFO
+                                                     : WB_LOG_DEBUG;
     WB_LOG(own, "kafka client", WB_LOG_STR("facility", facility), WB_LOG_STR("text", text));
+}
+
+/* What all clients share: our defaults, then the user's common settings. */
+static enum wb_rc fill_common(rd_kafka_conf_t *conf, const struct wb_config *config,
+                              struct wb_err *err)
+{
+    rd_kafka_conf_set_log_cb(conf, log_line);
+    if (SET_ALL(conf, defaults, err) != WB_OK ||
+        set_pairs(conf, config, WB_OPT_KAFKA, err) != WB_OK)
+        return WB_ERROR;
+    return wb_kafka_set(conf, "bootstrap.servers", wb_config_text(config, WB_OPT_BROKERS), err);
+}
+
+static enum wb_rc fill_producer(rd_kafka_conf_t *conf, const struct wb_config *config,
+                                struct wb_err *err)
+{
+    if (SET_ALL(conf, producer_defaults, err) != WB_OK || fill_common(conf, config, err) != WB_OK ||
+        set_pairs(conf, config, WB_OPT_KAFKA_PRODUCER, err) != WB_OK)
+        return WB_ERROR;
+    return SET_ALL(conf, producer_forced, err);
+}
+
+static enum wb_rc fill_consumer(rd_kafka_conf_t *conf, const struct wb_config *config,
+                                struct wb_err *err)
+{
+    if (SET_ALL(conf, consumer_defaults, err) != WB_OK || fill_common(conf, config, err) != WB_OK ||
+        set_pairs(conf, config, WB_OPT_KAFKA_CONSUMER, err) != WB_OK)
+        return WB_ERROR;
+    return SET_ALL(conf, consumer_forced, err);
 }
 
 static enum wb_rc fill(rd_kafka_conf_t *conf, const struct wb_config *config,
                        enum wb_kafka_role role, struct wb_err *err)
 {
-    bool producer = role == WB_KAFKA_PRODUCER;
-    bool consumer = role == WB_KAFKA_CONSUMER;
-    const char *brokers = wb_config_text(config, WB_OPT_BROKERS);
-    if (SET_ALL(conf, defaults, err) != WB_OK ||
-        (producer && SET_ALL(conf, producer_defaults, err) != WB_OK) ||
-        (consumer && SET_ALL(conf, consumer_defaults, err) != WB_OK) ||
-        set_pairs(conf, config, WB_OPT_KAFKA, err) != WB_OK ||
-        wb_kafka_set(conf, "bootstrap.servers", brokers, err) != WB_OK ||
-        (producer && set_pairs(conf, config, WB_OPT_KAFKA_PRODUCER, err) != WB_OK) ||
-        (consumer && set_pairs(conf, config, WB_OPT_KAFKA_CONSUMER, err) != WB_OK) ||
-        (producer && SET_ALL(conf, producer_forced, err) != WB_OK) ||
-        (consumer && SET_ALL(conf, consumer_forced, err) != WB_OK))
-        return WB_ERROR;
-    rd_kafka_conf_set_log_cb(conf, log_line);
-    return WB_OK;
+    switch (role) {
+    case WB_KAFKA_PRODUCER:
+        return fill_producer(conf, config, err);
+    case WB_KAFKA_CONSUMER:
+        return fill_consumer(conf, config, err);
+    default:
+        return fill_common(conf, config, err);
+    }
 }
 
 enum wb_rc wb_kafka_conf(const struct wb_config *config, enum wb_kafka_role role,

@@ -36,7 +36,8 @@ static enum wb_category category_of(rd_kafka_resp_err_t code)
 
 enum wb_rc wb_kafka_failed(struct wb_err *err, rd_kafka_resp_err_t code, const char *what)
 {
-    (void)wb_err_at(err, WB_SCOPE_LOG, "", category_of(code), "%s: %s", what, rd_kafka_err2str(code));
+    (void)wb_err_at(err, WB_SCOPE_LOG, "", category_of(code), "%s: %s", what,
+                    rd_kafka_err2str(code));
     (void)snprintf(err->code, sizeof(err->code), "%s", rd_kafka_err2name(code));
     return WB_ERROR;
 }

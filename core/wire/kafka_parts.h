@@ -8,8 +8,8 @@
 
 enum wb_kafka_role { WB_KAFKA_PRODUCER, WB_KAFKA_CONSUMER, WB_KAFKA_ADMIN };
 
-/* The user's settings, then those that correctness rests on. The caller owns it until a client takes
- * it over. USAGE names the key, never its value. */
+/* The user's settings, then those that correctness rests on. The caller owns it until a client
+ * takes it over. USAGE names the key, never its value. */
 enum wb_rc wb_kafka_conf(const struct wb_config *config, enum wb_kafka_role role,
                          rd_kafka_conf_t **ret, struct wb_err *err) WB_MUST_USE;
 /* One more setting of ours. */
@@ -27,7 +27,7 @@ struct wb_consumer {
     bool has_ops;
     bool group;
     bool joined;
-    enum wb_rc handler_rc;        /* of a rebalance handler, for the poll that called it */
+    enum wb_rc handler_rc; /* of a rebalance handler, for the poll that called it */
     struct wb_err handler_err;
 };
 

@@ -1,7 +1,8 @@
 #include "core/base/path.h"
 #include "core/wire/records.h"
 
-enum wb_rc wb_file_key(const char *node, struct wb_span path, struct wb_buf *out, struct wb_err *err)
+enum wb_rc wb_file_key(const char *node, struct wb_span path, struct wb_buf *out,
+                       struct wb_err *err)
 {
     if (wb_buf_printf(out, err, "%s:", node) != WB_OK)
         return WB_ERROR;

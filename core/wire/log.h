@@ -1,10 +1,11 @@
-/* The Kafka log over librdkafka 2.0.2: consumer, producer, transactions. The settings that must hold
- * (idempotence, zstd, murmur2_random, read_committed, range, no auto commit …) are set here; the
- * user's `kafka:` keys come first, ours override where correctness rests on them.
+/* The Kafka log over librdkafka 2.0.2: consumer, producer, transactions. The settings that must
+ * hold (idempotence, zstd, murmur2_random, read_committed, range, no auto commit …) are set here;
+ * the user's `kafka:` keys come first, ours override where correctness rests on them.
  *
  * Errors carry scope LOG. What helps is in the class: retryable → call again; otherwise see
  * wb_producer_state. Broker trouble is never fatal to a consumer: polls just give nothing, and
- * wb_log_connected tells. Nothing here logs but librdkafka's own warnings (through core/base/log.h). */
+ * wb_log_connected tells. Nothing here logs but librdkafka's own warnings (through
+ * core/base/log.h). */
 #ifndef WB_WIRE_LOG_H
 #define WB_WIRE_LOG_H
 
@@ -17,14 +18,14 @@ struct wb_message {
     int64_t offset;
     int64_t timestamp_ms;
     struct wb_span key;
-    struct wb_span value;       /* data NULL: tombstone */
-    void *handle;               /* the message's owner; see wb_message_free */
+    struct wb_span value; /* data NULL: tombstone */
+    void *handle;         /* the message's owner; see wb_message_free */
 };
 
 struct wb_position {
-    const char *topic;          /* borrowed */
+    const char *topic; /* borrowed */
     int32_t partition;
-    int64_t offset;             /* next to read */
+    int64_t offset; /* next to read */
 };
 
 /* ---- consumer: one thread ---- */
@@ -33,8 +34,8 @@ struct wb_consumer;
 
 /* Called inside wb_consumer_poll, on its thread. `assigned` may set the offsets to start from in
  * `positions` (they come filled with the committed ones, or -1 for none: then the beginning);
- * returning WB_ERROR ends the poll with that error. `revoked` runs before others get the partitions:
- * commit or abort there; `lost` true: others may have them already, don't commit. */
+ * returning WB_ERROR ends the poll with that error. `revoked` runs before others get the
+ * partitions: commit or abort there; `lost` true: others may have them already, don't commit. */
 struct wb_rebalance_ops {
     enum wb_rc (*assigned)(void *arg, struct wb_position *positions, size_t count,
                            struct wb_err *err);
@@ -50,6 +51,7 @@ enum wb_rc wb_consumer_new(const struct wb_config *config, const char *group,
 /* Leaves the group (unless hand-assigned) and frees; waits at most some seconds. Fits WB_AUTO. */
 void wb_consumer_free(struct wb_consumer **consumer);
 
+/* The group shares the partitions of these topics from the next polls on. */
 enum wb_rc wb_consumer_subscribe(struct wb_consumer *consumer, const char *const *topics,
                                  size_t count, struct wb_err *err) WB_MUST_USE;
 /* Hand assignment, replaces the former one. */
@@ -59,9 +61,9 @@ enum wb_rc wb_consumer_assign(struct wb_consumer *consumer, const struct wb_posi
 /* Next message or NULL after `timeout_ms` (or for a reason to look elsewhere: rebalance, outage).
  * The caller frees it. Errors: a handler's, offset out of range (category LIMIT: records are lost
  * to retention), unknown topic (NOT_FOUND), authorisation (DENIED). */
-enum wb_rc wb_consumer_poll(struct wb_consumer *consumer, int timeout_ms,
-                            struct wb_message **ret, struct wb_err *err) WB_MUST_USE;
-void wb_message_free(struct wb_message **message);   /* fits WB_AUTO; NULL is fine */
+enum wb_rc wb_consumer_poll(struct wb_consumer *consumer, int timeout_ms, struct wb_message **ret,
+                            struct wb_err *err) WB_MUST_USE;
+void wb_message_free(struct wb_message **message); /* fits WB_AUTO; NULL is fine */
 
 /* Commits positions (each the next offset to read); `wait` false: in the background. */
 enum wb_rc wb_consumer_commit(struct wb_consumer *consumer, const struct wb_position *positions,
@@ -77,12 +79,11 @@ enum wb_rc wb_consumer_watermarks(struct wb_consumer *consumer, const char *topi
                                   int32_t partition, int64_t *ret_low, int64_t *ret_high,
                                   struct wb_err *err) WB_MUST_USE;
 /* First offset at or after a time; the end when there is none. */
-enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic,
-                                 int32_t partition, int64_t wall_ms, int64_t *ret,
-                                 struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic, int32_t partition,
+                                 int64_t wall_ms, int64_t *ret, struct wb_err *err) WB_MUST_USE;
 /* Committed offset of the group, once no transaction holds it open (KIP-447); -1: none. */
-enum wb_rc wb_consumer_committed(struct wb_consumer *consumer, const char *topic,
-                                 int32_t partition, int64_t *ret, struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_consumer_committed(struct wb_consumer *consumer, const char *topic, int32_t partition,
+                                 int64_t *ret, struct wb_err *err) WB_MUST_USE;
 /* True once the group has given an assignment (possibly empty), until it is taken away. */
 bool wb_consumer_joined(const struct wb_consumer *consumer);
 
@@ -124,25 +125,27 @@ enum wb_rc wb_producer_send_headers(struct wb_producer *producer, const char *to
                                     uint64_t ticket, struct wb_err *err) WB_MUST_USE;
 void wb_producer_poll(struct wb_producer *producer, int timeout_ms);
 /* Waits until all is delivered or failed; TIMEOUT otherwise. */
-enum wb_rc wb_producer_flush(struct wb_producer *producer, int timeout_ms, struct wb_err *err)
-    WB_MUST_USE;
+enum wb_rc wb_producer_flush(struct wb_producer *producer, int timeout_ms,
+                             struct wb_err *err) WB_MUST_USE;
 
 /* What helps after an error of a producer: go on, abort the transaction, or throw it away and make
  * a new one. */
 enum wb_producer_state { WB_PRODUCER_FINE, WB_PRODUCER_MUST_ABORT, WB_PRODUCER_FATAL };
 enum wb_producer_state wb_producer_state(const struct wb_producer *producer);
 
+/* Everything sent until commit or abort becomes visible together or not at all. */
 enum wb_rc wb_txn_begin(struct wb_producer *producer, struct wb_err *err) WB_MUST_USE;
 /* Adds the consumer's positions with its group generation (so that a stale member's transaction
  * fails), flushes and commits; retries what is retryable itself. */
 enum wb_rc wb_txn_commit(struct wb_producer *producer, struct wb_consumer *consumer,
-                         const struct wb_position *positions, size_t count, struct wb_err *err)
-    WB_MUST_USE;
+                         const struct wb_position *positions, size_t count,
+                         struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_txn_abort(struct wb_producer *producer, struct wb_err *err) WB_MUST_USE;
 
 /* ---- cluster ---- */
 
 /* Asks for metadata; UNREACHABLE with the addresses when no broker answers in time. */
-enum wb_rc wb_log_ping(const struct wb_config *config, int timeout_ms, struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_log_ping(const struct wb_config *config, int timeout_ms,
+                       struct wb_err *err) WB_MUST_USE;
 
 #endif

@@ -121,8 +121,7 @@ static rd_kafka_resp_err_t send_once(struct wb_producer *producer, const char *t
     return rd_kafka_producev(producer->client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(to),
                              RD_KAFKA_V_KEY(key_data, key.len),
                              RD_KAFKA_V_VALUE(value_data, value.len),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_HEADERS(headers),
+                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
                              RD_KAFKA_V_OPAQUE((void *)(uintptr_t)ticket), RD_KAFKA_V_END);
 }
 

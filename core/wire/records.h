@@ -13,7 +13,7 @@
 struct wb_range {
     int64_t offset;
     int64_t length;
-    struct wb_span digest;      /* 16 bytes, or empty: not known */
+    struct wb_span digest; /* 16 bytes, or empty: not known */
     const char *tag;
 };
 
@@ -31,10 +31,10 @@ struct wb_file_event {
     enum wb_event_kind kind;
     const char *node;
     struct wb_span path;
-    int64_t size_bytes;          /* claims: -1 or "" when not given */
+    int64_t size_bytes; /* claims: -1 or "" when not given */
     int64_t mtime_ns;
     const char *etag;
-    const char *digest;          /* "sha256:<hex>" */
+    const char *digest; /* "sha256:<hex>" */
     const char *mime;
     struct wb_pair *attributes;
     size_t attribute_count;
@@ -42,14 +42,14 @@ struct wb_file_event {
 
 enum wb_op {
     WB_OP_UNKNOWN,
-    WB_OP_PROBE,     /* look at the source: version and MIME by content */
-    WB_OP_COPY,      /* stage whole files, each an instance of its own; seals them */
-    WB_OP_OPEN,      /* make the instance that ranges are written into */
-    WB_OP_RANGE,     /* copy ranges into an open instance */
-    WB_OP_SEAL,      /* all ranges are in: metadata, sync, tag */
-    WB_OP_PUBLISH,   /* move the proved instance to its final name, durably */
-    WB_OP_DISCARD,   /* remove an instance, published or not: acknowledged when it is not there */
-    WB_OP_DELETE     /* remove what was replicated, when the source really lacks it */
+    WB_OP_PROBE,   /* look at the source: version and MIME by content */
+    WB_OP_COPY,    /* stage whole files, each an instance of its own; seals them */
+    WB_OP_OPEN,    /* make the instance that ranges are written into */
+    WB_OP_RANGE,   /* copy ranges into an open instance */
+    WB_OP_SEAL,    /* all ranges are in: metadata, sync, tag */
+    WB_OP_PUBLISH, /* move the proved instance to its final name, durably */
+    WB_OP_DISCARD, /* remove an instance, published or not: acknowledged when it is not there */
+    WB_OP_DELETE   /* remove what was replicated, when the source really lacks it */
 };
 
 /* How files are copied and proved; from the rules. */
@@ -57,22 +57,22 @@ struct wb_options {
     bool owner;
     bool group;
     bool xattrs;
-    bool sha256;     /* evidence wanted */
-    bool medium;     /* the verifier reads from the medium, not the page cache */
+    bool sha256; /* evidence wanted */
+    bool medium; /* the verifier reads from the medium, not the page cache */
 };
 
 struct wb_task_file {
     const char *job;
     int32_t attempt;
     struct wb_span path;
-    struct wb_version *version;   /* COPY: what the event claims (a hint); RANGE, SEAL, PUBLISH: what
-                                     the source must still hold / what was staged; NULL: any */
-    struct wb_version *known;     /* COPY: proved on the target already: `current` if unchanged */
-    const char *instance;         /* RANGE, SEAL, PUBLISH, DISCARD */
-    const char *tag;              /* PUBLISH: of the proved instance; COPY, DELETE: of the file that
-                                     we published there last ("" when never) */
-    struct wb_span sha256;        /* claimed by the producer, 32 bytes or empty */
-    struct wb_range *ranges;      /* RANGE: what to copy; SEAL: all, with their tags */
+    struct wb_version *version; /* COPY: what the event claims (a hint); RANGE, SEAL, PUBLISH: what
+                                   the source must still hold / what was staged; NULL: any */
+    struct wb_version *known;   /* COPY: proved on the target already: `current` if unchanged */
+    const char *instance;       /* RANGE, SEAL, PUBLISH, DISCARD */
+    const char *tag;            /* PUBLISH: of the proved instance; COPY, DELETE: of the file that
+                                   we published there last ("" when never) */
+    struct wb_span sha256;      /* claimed by the producer, 32 bytes or empty */
+    struct wb_range *ranges;    /* RANGE: what to copy; SEAL: all, with their tags */
     size_t range_count;
 };
 
@@ -81,31 +81,31 @@ struct wb_task {
     const char *id;
     enum wb_op op;
     int64_t time_ms;
-    int64_t not_after_ms;         /* checked immediately before the call that takes effect */
-    int32_t partition;            /* home partition: results go there */
+    int64_t not_after_ms; /* checked immediately before the call that takes effect */
+    int32_t partition;    /* home partition: results go there */
     const char *source;
     const char *target;
     struct wb_options options;
-    int64_t max_file_bytes;       /* COPY: a larger file is reported as `probed`, not copied */
+    int64_t max_file_bytes; /* COPY: a larger file is reported as `probed`, not copied */
     struct wb_task_file *files;
     size_t file_count;
 };
 
 enum wb_outcome {
     WB_OUTCOME_UNKNOWN,
-    WB_OUTCOME_FAILED,       /* `error` says why */
-    WB_OUTCOME_PROBED,       /* the source holds `version`; nothing was done */
-    WB_OUTCOME_ABSENT,       /* the source (healthy, right root) lacks the file */
-    WB_OUTCOME_CURRENT,      /* the source still holds `known` and the target our file: no copy */
-    WB_OUTCOME_COPIED,       /* staged whole as `instance`, ranges digested, complete for ever */
+    WB_OUTCOME_FAILED,  /* `error` says why */
+    WB_OUTCOME_PROBED,  /* the source holds `version`; nothing was done */
+    WB_OUTCOME_ABSENT,  /* the source (healthy, right root) lacks the file */
+    WB_OUTCOME_CURRENT, /* the source still holds `known` and the target our file: no copy */
+    WB_OUTCOME_COPIED,  /* staged whole as `instance`, ranges digested, complete for ever */
     WB_OUTCOME_OPENED,
     WB_OUTCOME_RANGED,
     WB_OUTCOME_SEALED,
     WB_OUTCOME_PUBLISHED,
     WB_OUTCOME_DISCARDED,
-    WB_OUTCOME_DELETED,      /* gone from the target, or was not there */
-    WB_OUTCOME_MATCH,        /* verifier: what was read back equals what was read at the source */
-    WB_OUTCOME_MISMATCH      /* verifier: it does not; `ranges` holds the bad ones only */
+    WB_OUTCOME_DELETED, /* gone from the target, or was not there */
+    WB_OUTCOME_MATCH,   /* verifier: what was read back equals what was read at the source */
+    WB_OUTCOME_MISMATCH /* verifier: it does not; `ranges` holds the bad ones only */
 };
 
 /* What the verifier saw at the source after it had read the target. */
@@ -116,18 +116,18 @@ struct wb_result {
     int32_t attempt;
     struct wb_span path;
     enum wb_outcome outcome;
-    struct wb_version *version;   /* of the source, as copied or seen; NULL: none */
+    struct wb_version *version; /* of the source, as copied or seen; NULL: none */
     const char *instance;
-    const char *tag;              /* identity of the instance; stays when it is published */
-    struct wb_span sha256;        /* of the bytes read, 32 bytes or empty */
+    const char *tag;       /* identity of the instance; stays when it is published */
+    struct wb_span sha256; /* of the bytes read, 32 bytes or empty */
     const char *mime;
     struct wb_range *ranges;
     size_t range_count;
     enum wb_source_state source_state;
-    int64_t bytes;                /* moved or read */
+    int64_t bytes; /* moved or read */
     int64_t started_ms;
     int64_t duration_ms;
-    struct wb_err *error;         /* NULL: none */
+    struct wb_err *error; /* NULL: none */
 };
 
 /* waybill.transfers and waybill.verdicts: what came of a task, one result a file. The two topics
@@ -139,7 +139,7 @@ struct wb_report {
     int32_t partition;
     const char *source;
     const char *target;
-    const char *worker;           /* host:pid:stage of who did it */
+    const char *worker; /* host:pid:stage of who did it */
     struct wb_options options;
     struct wb_result *results;
     size_t result_count;
@@ -149,13 +149,13 @@ struct wb_report {
 struct wb_event_ref {
     const char *id;
     int64_t time_ms;
-    int64_t offset;               /* in waybill.events, home partition */
+    int64_t offset; /* in waybill.events, home partition */
     int64_t accepted_ms;
     enum wb_event_kind kind;
     struct wb_version claim;
     struct wb_span sha256;
     const char *mime;
-    int32_t count;                /* events coalesced into this one, itself included */
+    int32_t count; /* events coalesced into this one, itself included */
 };
 
 enum wb_strategy {
@@ -169,17 +169,17 @@ enum wb_strategy {
 
 enum wb_job_state {
     WB_JOB_UNKNOWN,
-    WB_JOB_WAITING,      /* ready from `due_ms` on, not given out */
+    WB_JOB_WAITING, /* ready from `due_ms` on, not given out */
     WB_JOB_PROBING,
-    WB_JOB_COPYING,      /* whole copy given out or staged, not yet proved */
+    WB_JOB_COPYING, /* whole copy given out or staged, not yet proved */
     WB_JOB_OPENING,
-    WB_JOB_RANGING,      /* chunks are copied and proved */
+    WB_JOB_RANGING, /* chunks are copied and proved */
     WB_JOB_SEALING,
-    WB_JOB_PUBLISHING,   /* told to publish: only its answer or a discard ends this */
-    WB_JOB_FENCING,      /* waits until `fences` are discarded, then goes on as WAITING or ends */
+    WB_JOB_PUBLISHING, /* told to publish: only its answer or a discard ends this */
+    WB_JOB_FENCING,    /* waits until `fences` are discarded, then goes on as WAITING or ends */
     WB_JOB_DELETING,
     WB_JOB_PARKED,
-    WB_JOB_DEAD          /* ended; kept so that it can be redriven and its fences are not lost */
+    WB_JOB_DEAD /* ended; kept so that it can be redriven and its fences are not lost */
 };
 
 /* waybill.jobs, key `target/source:path`: what is in flight. Tombstone: nothing is. */
@@ -191,41 +191,35 @@ struct wb_job {
     int32_t partition;
     enum wb_job_state state;
     enum wb_strategy strategy;
-    const char *reason;           /* why this strategy or state, for people */
+    const char *reason; /* why this strategy or state, for people */
     const char *rule;
     struct wb_options options;
-    bool deletes;                 /* the rule propagates deletes */
+    bool deletes; /* the rule propagates deletes */
     int32_t priority;
     struct wb_event_ref event;
     struct wb_event_ref *pending; /* newest event that came while this one runs; NULL: none */
     int32_t attempt;              /* from 0 */
     int32_t max_attempts;
-    int64_t due_ms;               /* WAITING: not before; else: answer due by */
+    int64_t due_ms; /* WAITING: not before; else: answer due by */
     int64_t created_ms;
     int64_t updated_ms;
-    struct wb_version *version;   /* being replicated, once known */
+    struct wb_version *version; /* being replicated, once known */
     const char *mime;
     const char *instance;
     const char *tag;
-    struct wb_span sha256;        /* of the bytes proved, where evidence is wanted */
-    const char **fences;          /* instances told to publish that must be discarded first */
+    struct wb_span sha256; /* of the bytes proved, where evidence is wanted */
+    const char **fences;   /* instances told to publish that must be discarded first */
     size_t fence_count;
-    int64_t chunk_bytes;          /* chunked: size of a range; 0: one range */
-    struct wb_span digests;       /* 16 bytes a range in order; all zero: not proved yet */
-    struct wb_span given;         /* a byte a range: 0 free, 1 given out, 2 proved */
-    const char **range_tags;      /* backend's part tags, where it has them */
+    int64_t chunk_bytes;     /* chunked: size of a range; 0: one range */
+    struct wb_span digests;  /* 16 bytes a range in order; all zero: not proved yet */
+    struct wb_span given;    /* a byte a range: 0 free, 1 given out, 2 proved */
+    const char **range_tags; /* backend's part tags, where it has them */
     size_t range_tag_count;
-    struct wb_err *error;         /* last one, NULL: none */
+    struct wb_err *error; /* last one, NULL: none */
     struct wb_err *first_error;
 };
 
-enum wb_end {
-    WB_END_UNKNOWN,
-    WB_END_VERIFIED,
-    WB_END_SUPERSEDED,
-    WB_END_DELETED,
-    WB_END_DEAD
-};
+enum wb_end { WB_END_UNKNOWN, WB_END_VERIFIED, WB_END_SUPERSEDED, WB_END_DELETED, WB_END_DEAD };
 
 /* waybill.replicas, key `target/source:path`: how the newest ended event ended, and what is proved
  * there. Public: others may consume it. */
@@ -238,12 +232,12 @@ struct wb_replica {
     enum wb_end end;
     const char *event_id;
     int64_t event_time_ms;
-    int64_t event_offset;         /* every event of this file up to here has ended on this target */
-    int32_t event_count;          /* events ended by this record; all but the last were superseded */
+    int64_t event_offset; /* every event of this file up to here has ended on this target */
+    int32_t event_count;  /* events ended by this record; all but the last were superseded */
     int64_t accepted_ms;
     int64_t ended_ms;
-    struct wb_version *version;   /* proved on the target now; NULL: nothing is */
-    const char *tag;              /* of the file on the target */
+    struct wb_version *version; /* proved on the target now; NULL: nothing is */
+    const char *tag;            /* of the file on the target */
     int64_t proved_ms;
     struct wb_span sha256;
     int64_t chunk_bytes;
@@ -260,7 +254,7 @@ struct wb_replica {
 struct wb_dead_letter {
     int64_t time_ms;
     const char *stage;
-    const char *topic;            /* place of the record or of the job's event */
+    const char *topic; /* place of the record or of the job's event */
     int32_t partition;
     int64_t offset;
     struct wb_span key;
@@ -286,9 +280,9 @@ enum wb_node_state {
 /* waybill.nodes, key: the name. */
 struct wb_node {
     const char *name;
-    const char *url;              /* file:///srv/a, https://…, s3://bucket/prefix */
-    const char *site;             /* "" the default site */
-    const char *secret;           /* a name, never a value */
+    const char *url;    /* file:///srv/a, https://…, s3://bucket/prefix */
+    const char *site;   /* "" the default site */
+    const char *secret; /* a name, never a value */
     struct wb_pair *options;
     size_t option_count;
     enum wb_node_state state;
@@ -300,17 +294,17 @@ struct wb_node {
 /* waybill.settings, key `rule/<name>`. */
 struct wb_rule {
     const char *name;
-    const char *source;           /* node of the match */
-    struct wb_span pattern;       /* glob over paths */
+    const char *source;     /* node of the match */
+    struct wb_span pattern; /* glob over paths */
     const char **targets;
     size_t target_count;
     enum wb_strategy strategy;
     struct wb_options options;
     bool deletes;
-    int32_t priority;             /* higher first; default 0 */
-    int64_t batch_below_bytes;    /* -1: as configured */
+    int32_t priority;          /* higher first; default 0 */
+    int64_t batch_below_bytes; /* -1: as configured */
     int64_t direct_below_bytes;
-    int32_t attempts;             /* 0: as configured */
+    int32_t attempts; /* 0: as configured */
     int64_t updated_ms;
 };
 
@@ -326,8 +320,8 @@ enum wb_record_type {
     WB_RECORD_NONE,
     WB_RECORD_FILE_EVENT,
     WB_RECORD_TASK,
-    WB_RECORD_TRANSFER,     /* struct wb_report */
-    WB_RECORD_VERDICT,      /* struct wb_report */
+    WB_RECORD_TRANSFER, /* struct wb_report */
+    WB_RECORD_VERDICT,  /* struct wb_report */
     WB_RECORD_JOB,
     WB_RECORD_REPLICA,
     WB_RECORD_DEAD_LETTER,
@@ -349,7 +343,8 @@ const char *wb_node_state_name(enum wb_node_state state);
 const char *wb_event_kind_name(enum wb_event_kind kind);
 enum wb_event_kind wb_event_kind_parse(const char *name);
 
-/* Key of jobs and replicas, appended: `target/source:path`. _parse borrows from `key` (names copied). */
+/* Key of jobs and replicas, appended: `target/source:path`. _parse borrows from `key` (names
+ * copied). */
 enum wb_rc wb_replica_key(const char *target, const char *source, struct wb_span path,
                           struct wb_buf *out, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_replica_key_parse(struct wb_span key, char target[64], char source[64],

@@ -10,10 +10,10 @@ enum { TIMEOUT_MS = 10000, POLL_MS = 1000, SILENT_POLLS = 30 };
 struct scan {
     struct wb_consumer *consumer;
     const char *topic;
-    int64_t *next;               /* by partition */
+    int64_t *next; /* by partition */
     int64_t *end;
     int32_t count;
-    int32_t open;                /* partitions not read to their end */
+    int32_t open; /* partitions not read to their end */
 };
 
 static enum wb_rc partition_count(struct scan *scan, struct wb_err *err)
@@ -46,7 +46,8 @@ static enum wb_rc begin(struct scan *scan, const int64_t *from, int32_t from_cou
     size_t count = 0;
     for (int32_t i = 0; i < scan->count; i++) {
         int64_t low;
-        if (wb_consumer_watermarks(scan->consumer, scan->topic, i, &low, &scan->end[i], err) != WB_OK)
+        if (wb_consumer_watermarks(scan->consumer, scan->topic, i, &low, &scan->end[i], err) !=
+            WB_OK)
             return WB_ERROR;
         int64_t start = from && i < from_count ? from[i] : -1;
         scan->next[i] = start < low ? low : start;
@@ -71,8 +72,8 @@ static enum wb_rc take(struct scan *scan, rd_kafka_message_t *raw,
                        void *arg, struct wb_err *err)
 {
     if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        advance(scan, raw->partition, raw->offset > scan->end[raw->partition]
-                                          ? raw->offset : scan->end[raw->partition]);
+        advance(scan, raw->partition,
+                raw->offset > scan->end[raw->partition] ? raw->offset : scan->end[raw->partition]);
         return WB_OK;
     }
     if (raw->err)
@@ -81,10 +82,12 @@ static enum wb_rc take(struct scan *scan, rd_kafka_message_t *raw,
         advance(scan, raw->partition, scan->end[raw->partition]);
         return WB_OK;
     }
-    const struct wb_message message = {
-        .topic = scan->topic, .partition = raw->partition, .offset = raw->offset,
-        .timestamp_ms = rd_kafka_message_timestamp(raw, NULL),
-        .key = wb_span_of(raw->key, raw->key_len), .value = wb_span_of(raw->payload, raw->len)};
+    const struct wb_message message = {.topic = scan->topic,
+                                       .partition = raw->partition,
+                                       .offset = raw->offset,
+                                       .timestamp_ms = rd_kafka_message_timestamp(raw, NULL),
+                                       .key = wb_span_of(raw->key, raw->key_len),
+                                       .value = wb_span_of(raw->payload, raw->len)};
     if (visit(arg, &message, err) != WB_OK)
         return WB_ERROR;
     advance(scan, raw->partition, raw->offset + 1);
@@ -101,8 +104,8 @@ static enum wb_rc read_all(struct scan *scan,
         if (!raw && ++silent < SILENT_POLLS)
             continue;
         if (!raw)
-            return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_TIMEOUT, "the log of \"%s\" gives nothing",
-                             scan->topic);
+            return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_TIMEOUT,
+                             "the log of \"%s\" gives nothing", scan->topic);
         silent = 0;
         enum wb_rc rc = take(scan, raw, visit, arg, err);
         rd_kafka_message_destroy(raw);

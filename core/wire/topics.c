@@ -8,7 +8,7 @@
 
 enum { TIMEOUT_MS = 10000, NAME_BYTES = 256, KEY_BYTES = 8192 };
 
-#define DAYS(n) ((n) * 86400000LL)
+#define DAYS(n) ((n)*86400000LL)
 
 static const struct wb_topic_row rows[WB_TOPIC_COUNT] = {
     {WB_TOPIC_EVENTS, "events", true, 0, false, DAYS(30), "what happened to files"},
@@ -128,7 +128,8 @@ static int32_t wanted_partitions(const struct wb_config *config, const struct wb
     return row->partitions ? row->partitions : (int32_t)wb_config_int(config, WB_OPT_PARTITIONS);
 }
 
-static rd_kafka_NewTopic_t *new_topic(const struct wb_config *config, const struct wb_topic_row *row)
+static rd_kafka_NewTopic_t *new_topic(const struct wb_config *config,
+                                      const struct wb_topic_row *row)
 {
     char name[NAME_BYTES];
     char number[24];
@@ -141,7 +142,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct wb_config *config, const stru
         return NULL;
     (void)snprintf(number, sizeof(number), "%lld", (long long)row->retention_ms);
     (void)rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "2097152");
-    (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", row->compacted ? "compact" : "delete");
+    (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy",
+                                       row->compacted ? "compact" : "delete");
     (void)rd_kafka_NewTopic_set_config(topic, "retention.ms", number);
     return topic;
 }
@@ -169,7 +171,8 @@ static enum wb_rc create(rd_kafka_t *client, rd_kafka_NewTopic_t **topics, size_
                          struct wb_err *err)
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, TIMEOUT_MS, NULL, 0);
     rd_kafka_CreateTopics(client, topics, count, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 3 * TIMEOUT_MS);

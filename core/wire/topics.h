@@ -21,14 +21,15 @@ enum wb_topic {
 
 struct wb_topic_row {
     enum wb_topic topic;
-    const char *name;             /* without prefix */
-    bool home;                    /* partitioned by file: `topics.partitions` of them */
-    int32_t partitions;           /* otherwise; 0: as `topics.partitions` */
+    const char *name;   /* without prefix */
+    bool home;          /* partitioned by file: `topics.partitions` of them */
+    int32_t partitions; /* otherwise; 0: as `topics.partitions` */
     bool compacted;
-    int64_t retention_ms;         /* -1: for ever */
-    const char *purpose;          /* one sentence */
+    int64_t retention_ms; /* -1: for ever */
+    const char *purpose;  /* one sentence */
 };
 
+/* The row of a topic; static. */
 const struct wb_topic_row *wb_topic_row(enum wb_topic topic);
 
 /* `<prefix>.<name>`, for tasks of another site `<prefix>.tasks.<site>` (`site` NULL or "" else).
@@ -42,8 +43,8 @@ int32_t wb_home_partition(const char *node, struct wb_span path, int32_t partiti
 /* What _check found, one line each for people. */
 struct wb_topic_finding {
     char topic[256];
-    char problem[256];            /* "missing", "has 6 partitions, not 12", "is not compacted" … */
-    bool fatal;                   /* the ring can't run on it */
+    char problem[256]; /* "missing", "has 6 partitions, not 12", "is not compacted" … */
+    bool fatal;        /* the ring can't run on it */
 };
 
 /* Creates what is missing; existing ones stay as they are. `ret_created` counts; dry run creates
@@ -51,13 +52,14 @@ struct wb_topic_finding {
 enum wb_rc wb_topics_init(const struct wb_config *config, bool dry_run, int *ret_created,
                           struct wb_err *err) WB_MUST_USE;
 
-/* Compares the cluster with the catalogue. `ret_findings` is malloc'ed (caller frees), may be 0 long. */
+/* Compares the cluster with the catalogue. `ret_findings` is malloc'ed (caller frees), may be 0
+ * long. */
 enum wb_rc wb_topics_check(const struct wb_config *config, struct wb_topic_finding **ret_findings,
                            size_t *ret_count, struct wb_err *err) WB_MUST_USE;
 
 /* Number of partitions of the home topics as they are on the cluster; NOT_FOUND when there are no
  * topics yet ("run waybill topics init"). */
-enum wb_rc wb_topics_partitions(const struct wb_config *config, int32_t *ret, struct wb_err *err)
-    WB_MUST_USE;
+enum wb_rc wb_topics_partitions(const struct wb_config *config, int32_t *ret,
+                                struct wb_err *err) WB_MUST_USE;
 
 #endif

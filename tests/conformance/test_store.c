@@ -197,8 +197,8 @@ static void a_large_batch_is_published_whole(void **state)
     for (int i = 0; i < BATCH; i++) {
         (void)snprintf(names[i], sizeof(names[i]), "t.1/%d", i);
         stage(fixture->store, names[i], names[i], i + 1, tags[i]);
-        items[i] = (struct wb_publish){.instance = names[i], .tag = tags[i],
-                                       .path = wb_span_str(names[i])};
+        items[i] = (struct wb_publish){
+            .instance = names[i], .tag = tags[i], .path = wb_span_str(names[i])};
     }
     items[7].tag = "0-0-0";
     check_ok(wb_store_publish(fixture->store, items, BATCH, &err));
@@ -279,7 +279,7 @@ static void links_are_copied_as_links_and_never_followed(void **state)
     stage(fixture->store, "j.1", "secret", 1, tag);
     check_fails(publish(fixture->store, "j.1", tag, "way/x", &err), WB_CAT_CONFLICT, "way/x");
     check_absent(fixture->store, WB_PLACE_FINAL, "way/x");
-    assert_int_equal(rmdir(outside), 0);   /* fails when anything got in */
+    assert_int_equal(rmdir(outside), 0); /* fails when anything got in */
 }
 
 static void special_files_are_told_not_read(void **state)
@@ -293,8 +293,9 @@ static void special_files_are_told_not_read(void **state)
     assert_int_equal(mkfifo(place, 0600), 0);
     check_ok(wb_store_stat(fixture->store, WB_PLACE_FINAL, wb_span_str("fifo"), &stat, &err));
     assert_int_equal(stat.version.kind, WB_FILE_SPECIAL);
-    check_fails(wb_store_read(fixture->store, WB_PLACE_FINAL, wb_span_str("fifo"), false, &file,
-                              &err), WB_CAT_UNSUPPORTED, "fifo");
+    check_fails(
+        wb_store_read(fixture->store, WB_PLACE_FINAL, wb_span_str("fifo"), false, &file, &err),
+        WB_CAT_UNSUPPORTED, "fifo");
 }
 
 static void a_folder_in_the_way_is_a_conflict(void **state)

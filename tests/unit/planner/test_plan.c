@@ -20,13 +20,22 @@ static int set_up(void **state)
 {
     struct drive *drive = wb_xcalloc(1, sizeof(*drive));
     drive->arena = wb_arena_new(64 * MIB);
-    drive->policy = (struct wb_policy){
-        .rule = "all", .strategy = WB_STRATEGY_AUTO, .deletes = true, .max_attempts = 3,
-        .backoff_least_ms = 1000, .backoff_most_ms = 8000, .batch_below_bytes = MIB,
-        .direct_below_bytes = 50 * MIB, .chunk_bytes = 16 * MIB, .deadline_ms = 60000,
-        .random_writes = true};
-    drive->link = (struct wb_link){.key = wb_span_str("b/a:x"), .source = "a", .target = "b",
-                                   .path = wb_span_str("x"), .partition = 3};
+    drive->policy = (struct wb_policy){.rule = "all",
+                                       .strategy = WB_STRATEGY_AUTO,
+                                       .deletes = true,
+                                       .max_attempts = 3,
+                                       .backoff_least_ms = 1000,
+                                       .backoff_most_ms = 8000,
+                                       .batch_below_bytes = MIB,
+                                       .direct_below_bytes = 50 * MIB,
+                                       .chunk_bytes = 16 * MIB,
+                                       .deadline_ms = 60000,
+                                       .random_writes = true};
+    drive->link = (struct wb_link){.key = wb_span_str("b/a:x"),
+                                   .source = "a",
+                                   .target = "b",
+                                   .path = wb_span_str("x"),
+                                   .partition = 3};
     drive->now_ms = 1000000;
     drive->entropy = 1;
     *state = drive;
@@ -56,8 +65,12 @@ static struct wb_version version_of(int64_t size, const char *etag)
 
 static void event(struct drive *drive, enum wb_event_kind kind, int64_t size, const char *etag)
 {
-    struct wb_event_ref ref = {.id = "e", .offset = drive->offset++, .kind = kind,
-                               .claim = version_of(size, etag), .mime = "text/plain", .count = 1};
+    struct wb_event_ref ref = {.id = "e",
+                               .offset = drive->offset++,
+                               .kind = kind,
+                               .claim = version_of(size, etag),
+                               .mime = "text/plain",
+                               .count = 1};
     step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
 }
 
@@ -70,8 +83,12 @@ static void give(struct drive *drive)
 static struct wb_result answer(struct drive *drive, enum wb_outcome outcome)
 {
     const struct wb_job *job = drive->link.job;
-    return (struct wb_result){.job = job ? job->id : "", .attempt = job ? job->attempt : 0,
-                              .outcome = outcome, .instance = "", .tag = "", .mime = ""};
+    return (struct wb_result){.job = job ? job->id : "",
+                              .attempt = job ? job->attempt : 0,
+                              .outcome = outcome,
+                              .instance = "",
+                              .tag = "",
+                              .mime = ""};
 }
 
 static void report(struct drive *drive, enum wb_op op, struct wb_result result)
@@ -160,7 +177,7 @@ static void a_small_file_is_copied_proved_and_published(void **state)
     check_asked(drive, WB_OP_COPY, "");
     copied(drive, "i1");
     check_state(drive, WB_JOB_COPYING);
-    assert_int_equal(drive->outbox.intent_count, 0);   /* nothing is published on a return code */
+    assert_int_equal(drive->outbox.intent_count, 0); /* nothing is published on a return code */
     matched(drive, "i1", &version);
     check_asked(drive, WB_OP_PUBLISH, "i1");
     published(drive, "i1");
@@ -215,8 +232,8 @@ static void a_late_copy_of_an_ended_job_is_discarded(void **state)
     struct drive *drive = *state;
     struct wb_version version = version_of(100, "v1");
     replicate(drive, "i1", &version);
-    struct wb_result late = {.job = "other", .outcome = WB_OUTCOME_COPIED, .instance = "i9",
-                             .tag = "", .mime = ""};
+    struct wb_result late = {
+        .job = "other", .outcome = WB_OUTCOME_COPIED, .instance = "i9", .tag = "", .mime = ""};
     report(drive, WB_OP_COPY, late);
     check_asked(drive, WB_OP_DISCARD, "i9");
     check_ended(drive, WB_END_VERIFIED);
@@ -234,7 +251,7 @@ static void a_failed_publish_is_fenced_before_the_next_try(void **state)
     check_state(drive, WB_JOB_FENCING);
     check_asked(drive, WB_OP_DISCARD, "i1");
     give(drive);
-    check_state(drive, WB_JOB_FENCING);   /* nothing newer may start before the discard is answered */
+    check_state(drive, WB_JOB_FENCING); /* nothing newer may start before the discard is answered */
     struct wb_result done = answer(drive, WB_OUTCOME_DISCARDED);
     done.instance = "i1";
     report(drive, WB_OP_DISCARD, done);
@@ -316,7 +333,7 @@ static void errors_are_retried_within_a_budget_then_dead_with_the_reason(void **
         give(drive);
         failed(drive, WB_OP_COPY, attempt == 0 ? WB_CAT_TIMEOUT : WB_CAT_IO, "");
         if (attempt == 0)
-            assert_int_equal(drive->link.job->attempt, 0);   /* silence costs no attempt */
+            assert_int_equal(drive->link.job->attempt, 0); /* silence costs no attempt */
     }
     give(drive);
     failed(drive, WB_OP_COPY, WB_CAT_IO, "");
@@ -395,7 +412,9 @@ static void opened(struct drive *drive, struct wb_version *version)
 static void proved(struct drive *drive, int64_t index, enum wb_outcome outcome)
 {
     static const uint8_t digest[WB_DIGEST_SIZE] = {1};
-    struct wb_range range = {.offset = index * 16 * MIB, .length = 16 * MIB, .tag = "",
+    struct wb_range range = {.offset = index * 16 * MIB,
+                             .length = 16 * MIB,
+                             .tag = "",
                              .digest = wb_span_of(digest, sizeof(digest))};
     struct wb_result result = answer(drive, outcome);
     result.instance = "big";

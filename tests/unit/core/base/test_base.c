@@ -79,8 +79,8 @@ static void digests_are_those_of_the_published_vectors(void **state)
 
 static void base64_goes_both_ways_and_is_strict(void **state)
 {
-    static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="},
-                                           {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
+    static const char *const pairs[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
     static const char *const bad[] = {"Z", "Zg=", "Zg=a", "Z===", "Zm9v\n", "Zm\x80v"};
     struct wb_err err;
     (void)state;
@@ -158,10 +158,12 @@ static void metrics_come_out_in_the_text_format(void **state)
     struct wb_buf out WB_AUTO(wb_buf_free) = wb_buf_make(100000);
     struct wb_metrics *metrics WB_AUTO(wb_metrics_free) = wb_metrics_new();
     (void)state;
-    wb_metric_add(wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_x_total", "X.", "op=\"a\""), 2);
+    wb_metric_add(wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_x_total", "X.", "op=\"a\""),
+                  2);
     wb_metric_observe(wb_metrics_get(metrics, WB_METRIC_HISTOGRAM, "waybill_t_seconds", "T.", NULL),
                       0.004);
-    wb_metric_add(wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_x_total", "X.", "op=\"b\""), 1);
+    wb_metric_add(wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_x_total", "X.", "op=\"b\""),
+                  1);
     check_ok(wb_metrics_write(metrics, &out, &err));
     const char *text = wb_buf_cstr(&out);
     assert_non_null(strstr(text, "# TYPE waybill_x_total counter\nwaybill_x_total{op=\"a\"} 2\n"

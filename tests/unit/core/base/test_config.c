@@ -40,8 +40,10 @@ static void kafka_keys_are_taken_verbatim(void **state)
     const char *value;
     struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
     (void)state;
-    check_ok(load(config, "kafka:\n  bootstrap.servers: \"h:1\"\n  sasl.username: u\n"
-                          "  producer: {linger.ms: 7}\n", &err));
+    check_ok(load(config,
+                  "kafka:\n  bootstrap.servers: \"h:1\"\n  sasl.username: u\n"
+                  "  producer: {linger.ms: 7}\n",
+                  &err));
     assert_string_equal(wb_config_text(config, WB_OPT_BROKERS), "h:1");
     assert_true(wb_config_pair(config, WB_OPT_KAFKA, 0, &key, &value));
     assert_string_equal(key, "sasl.username");
@@ -133,7 +135,8 @@ static void the_document_is_that_of_the_table(void **state)
         fail_msg("docs/CONFIG.md is missing");
     size_t len = fread(found, 1, sizeof(found), file);
     if (len != size || memcmp(found, text, size) != 0)
-        fail_msg("docs/CONFIG.md is not what the table says: generate it with wb_config_write_markdown");
+        fail_msg(
+            "docs/CONFIG.md is not what the table says: generate it with wb_config_write_markdown");
 }
 
 int main(void)

@@ -165,7 +165,8 @@ static void damaged_records_do_no_harm(void **state)
             memcpy(cut, whole.data, len);
             wb_arena_reset(fixture->arena);
             assert_int_equal(wb_codec_decode(fixture->codec, wb_span_of(cut, len), fixture->arena,
-                                             &type, &record, &err), WB_ERROR);
+                                             &type, &record, &err),
+                             WB_ERROR);
         }
         for (size_t at = 0; at < whole.len; at++)
             for (int bit = 0; bit < 8; bit++) {
@@ -182,14 +183,16 @@ static const char older[] =
     "{\"type\":\"record\",\"name\":\"FileEvent\",\"namespace\":\"waybill.v1\",\"fields\":["
     "{\"name\":\"path\",\"type\":\"string\"},"
     "{\"name\":\"extra\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"X\",\"fields\":["
-    "{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"long\"}}},"
+    "{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"long\"}}"
+    "},"
     "{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}},"
     "{\"name\":\"d\",\"type\":\"double\"}]}]},"
     "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"K\",\"symbols\":"
     "[\"deleted\",\"renamed\",\"written\"]}},"
     "{\"name\":\"node\",\"type\":\"string\"}]}";
 
-/* Fields of another writer are found by name, symbols too; extra ones are skipped whatever they are. */
+/* Fields of another writer are found by name, symbols too; extra ones are skipped whatever they
+ * are. */
 static void another_writers_schema_is_followed(void **state)
 {
     struct fixture *fixture = *state;
@@ -219,12 +222,15 @@ static void hostile_frames_are_refused(void **state)
     enum wb_record_type type;
     void *record;
     static const uint8_t unknown[] = "\xc3\x01xxxxxxxxabc";
-    check_fails(wb_codec_decode(fixture->codec, wb_span_str("hello world, no frame"), fixture->arena,
-                                &type, &record, &err), WB_CAT_INVALID, "not a framed record");
+    check_fails(wb_codec_decode(fixture->codec, wb_span_str("hello world, no frame"),
+                                fixture->arena, &type, &record, &err),
+                WB_CAT_INVALID, "not a framed record");
     check_fails(wb_codec_decode(fixture->codec, wb_span_of(unknown, 13), fixture->arena, &type,
-                                &record, &err), WB_CAT_INVALID, "fingerprint");
+                                &record, &err),
+                WB_CAT_INVALID, "fingerprint");
     check_fails(wb_codec_decode(fixture->codec, wb_span_of("\0\0\0\0\x09xx", 7), fixture->arena,
-                                &type, &record, &err), WB_CAT_INVALID, "schema id 9");
+                                &type, &record, &err),
+                WB_CAT_INVALID, "schema id 9");
     check_fails(wb_codec_add_schema(fixture->codec, 1, wb_span_str("{\"type\":\"record\"}"), &err),
                 WB_CAT_INVALID, "");
 }
@@ -238,13 +244,14 @@ static void fingerprints_are_those_of_the_spec(void **state)
     (void)state;
     check_ok(wb_schema_fingerprint(wb_span_str("\"null\""), &plain, &err));
     assert_true(plain == 0x63dd24e7cc258f8aULL);
-    check_ok(wb_schema_fingerprint(
-        wb_span_str("{\"name\":\"a.R\",\"type\":\"record\",\"fields\":["
-                    "{\"name\":\"f\",\"type\":\"long\"}]}"), &plain, &err));
+    check_ok(wb_schema_fingerprint(wb_span_str("{\"name\":\"a.R\",\"type\":\"record\",\"fields\":["
+                                               "{\"name\":\"f\",\"type\":\"long\"}]}"),
+                                   &plain, &err));
     check_ok(wb_schema_fingerprint(
         wb_span_str("{\"doc\":\"d\",\"type\":\"record\",\"namespace\":\"a\",\"name\":\"R\","
                     "\"fields\":[{\"default\":0,\"type\":{\"type\":\"long\",\"logicalType\":"
-                    "\"timestamp-millis\"},\"name\":\"f\"}]}"), &dressed, &err));
+                    "\"timestamp-millis\"},\"name\":\"f\"}]}"),
+        &dressed, &err));
     assert_true(plain == dressed);
 }
 
@@ -265,7 +272,8 @@ static void json_events_are_taken_and_checked(void **state)
         {"{\"id\":\"1\",\"kind\":\"x\",\"node\":\"a\",\"path\":\"p\"}", "\"kind\""},
         {"{\"id\":\"1\",\"kind\":\"written\",\"node\":\"a\"}", "\"path\" is missing"},
         {"{\"id\":\"1\",\"kind\":\"written\",\"node\":\"a\",\"path\":5}", "\"path\""},
-        {"{\"id\":\"1\",\"kind\":\"written\",\"node\":\"a\",\"path\":\"p\",\"size\":\"5\"}", "\"size\""},
+        {"{\"id\":\"1\",\"kind\":\"written\",\"node\":\"a\",\"path\":\"p\",\"size\":\"5\"}",
+         "\"size\""},
         {"{\"id\":", "not json"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
