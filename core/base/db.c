@@ -134,7 +134,7 @@ static void remove_files(const char *path)
 
 static enum wb_rc make_fresh(sqlite3 *db, const char *stamp, const char *schema, struct wb_err *err)
 {
-    char text[160];
+    char text[256];
     (void)snprintf(text, sizeof(text),
                    "CREATE TABLE wb_stamp(stamp TEXT); INSERT INTO wb_stamp VALUES('%s');", stamp);
     if (set_pragmas(db, err) != WB_OK || wb_db_exec(db, "BEGIN", err) != WB_OK ||
