@@ -151,7 +151,7 @@ static enum wb_rc store_long(struct reader *reader, const struct wb_field *field
 
 static enum wb_rc store_bool(struct reader *reader, const struct wb_field *field, void *base)
 {
-    struct wb_span byte;
+    struct wb_span byte = {0};
     if (get_span(reader, 1, &byte) != WB_OK)
         return WB_ERROR;
     if (byte.data[0] > 1)
