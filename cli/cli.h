@@ -1,0 +1,78 @@
+/* The command line: a table of commands, each with its flags and a function. Global flags come from
+ * the table of options (core/base/options.c) and are applied to the configuration before a command
+ * runs. This header is what commands see. */
+#ifndef WB_CLI_CLI_H
+#define WB_CLI_CLI_H
+
+#include <stdio.h>
+
+#include "core/base/config.h"
+#include "core/base/json.h"
+
+enum wb_output { WB_OUT_TABLE, WB_OUT_WIDE, WB_OUT_JSON, WB_OUT_NDJSON, WB_OUT_NAME };
+
+/* A flag of one command. `argument` NULL: a switch. */
+struct wb_flag {
+    const char *name; /* long, without dashes; NULL ends a table */
+    char short_name;  /* or 0 */
+    const char *argument;
+    const char *help;
+};
+
+struct wb_command;
+
+/* One invocation: global choices, and the command's own flags and words. */
+struct wb_cli {
+    const struct wb_command *command;
+    struct wb_config *config; /* flags, environment and file applied */
+    enum wb_output output;
+    bool quiet;
+    bool verbose;
+    bool watch;
+    bool progress;      /* asked for, or stderr is a terminal and not quiet */
+    bool dry_run;       /* -n */
+    bool yes;           /* -y */
+    bool color;         /* of stdout */
+    int64_t timeout_ms; /* 0: none */
+    int64_t stats_ms;   /* --stats: interval of progress lines, 0: none */
+    const char *const *words; /* what is left after the command's name */
+    size_t word_count;
+    void *flags; /* see wb_cli_flag */
+};
+
+struct wb_command {
+    const char *name;    /* "node add" */
+    const char *words;   /* what follows, for usage: "NAME URL" */
+    const char *group;   /* services, publish, observe, repair, configure, misc */
+    const char *summary; /* one line, no full stop */
+    const char *help;    /* paragraphs and examples, or NULL */
+    size_t least_words;
+    size_t most_words;
+    const struct wb_flag *flags; /* may be NULL */
+    /* Returns the exit code. Has printed what there is to say, errors included. */
+    int (*run)(struct wb_cli *cli);
+};
+
+/* NULL-terminated, in the order of help. */
+extern const struct wb_command *const wb_commands[];
+
+/* The value of a command's flag ("" for a switch that is set), NULL when it was not given. `index`
+ * counts repeated ones. */
+const char *wb_cli_flag_at(const struct wb_cli *cli, const char *name, size_t index);
+static inline const char *wb_cli_flag(const struct wb_cli *cli, const char *name)
+{
+    return wb_cli_flag_at(cli, name, 0);
+}
+
+/* `waybill: <message> (class)` on stderr; returns the exit code of the error's category. */
+int wb_cli_fail(const struct wb_cli *cli, const struct wb_err *err);
+/* The same and a second line with the command that helps. */
+int wb_cli_fail_hint(const struct wb_cli *cli, const struct wb_err *err, const char *hint);
+/* A mistake on the command line: exit code 2. */
+int wb_cli_usage(const struct wb_cli *cli, const char *fmt, ...) WB_PRINTF(2, 3);
+
+/* Asks before something is deleted: true at once with -y or --dry-run; without a terminal false,
+ * with a message (the caller returns 2). */
+bool wb_cli_confirm(const struct wb_cli *cli, const char *question);
+
+#endif

@@ -1,0 +1,22 @@
+/* Opened storage nodes by name, shared by the threads of a worker. */
+#ifndef WB_STAGE_STORES_H
+#define WB_STAGE_STORES_H
+
+#include "core/stage/registry.h"
+#include "core/store/store.h"
+
+struct wb_stores;
+
+/* Borrows both. Never NULL. */
+struct wb_stores *wb_stores_new(const struct wb_config *config, struct wb_registry *registry);
+/* All references must have been given back. Fits WB_AUTO. */
+void wb_stores_free(struct wb_stores **stores);
+
+/* The node's store, opened when it is not yet, opened anew when its definition changed or when the
+ * check (at most once a second) says that the root went away. One reference: give it back. Errors:
+ * those of the registry and of wb_store_open; a failed open is remembered for a second. */
+enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, struct wb_store **ret,
+                         struct wb_err *err) WB_MUST_USE;
+void wb_stores_put(struct wb_stores *stores, struct wb_store *store);
+
+#endif
