@@ -127,12 +127,11 @@ enum wb_rc wb_registry_poll(struct wb_registry *registry, struct wb_err *err)
     }
 }
 
-uint64_t wb_registry_generation(const struct wb_registry *registry)
+uint64_t wb_registry_generation(struct wb_registry *registry)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)&registry->lock;
-    pthread_mutex_lock(lock);
+    pthread_mutex_lock(&registry->lock);
     uint64_t generation = registry->generation;
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&registry->lock);
     return generation;
 }
 

@@ -19,7 +19,7 @@ void wb_registry_free(struct wb_registry **registry); /* fits WB_AUTO */
 enum wb_rc wb_registry_poll(struct wb_registry *registry, struct wb_err *err) WB_MUST_USE;
 
 /* Changes with every change; compare to know whether to look again. */
-uint64_t wb_registry_generation(const struct wb_registry *registry);
+uint64_t wb_registry_generation(struct wb_registry *registry);
 
 /* NOT_FOUND with the nearest name. */
 enum wb_rc wb_registry_node(struct wb_registry *registry, const char *name, struct wb_arena *arena,
