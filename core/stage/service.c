@@ -33,7 +33,7 @@ struct runner {
     struct wb_stage_env env;
     char worker[WORKER_MAX];
     pthread_t thread;
-    void *self; /* NULL: not open */
+    void *self;   /* NULL: not open */
     bool drained; /* false only when a drain was not complete */
     int exit_code;
     atomic_bool ended;

@@ -39,6 +39,7 @@ void wb_posix_stat_fill(const struct stat *info, struct wb_stat *ret)
     ret->version.size_bytes = info->st_size;
     ret->version.mtime_ns = mtime_ns;
     ret->version.etag = ret->etag;
+    ret->changed_ns = to_ns(info->st_ctim);
     ret->sparse = S_ISREG(info->st_mode) && info->st_blocks * BLOCK_UNIT < info->st_size;
     (void)snprintf(ret->etag, sizeof(ret->etag), "%llx-%llx", (unsigned long long)info->st_ino,
                    (unsigned long long)to_ns(info->st_ctim));

@@ -41,6 +41,7 @@ struct wb_stat {
     uint32_t uid;
     uint32_t gid;
     bool sparse;
+    int64_t changed_ns; /* last change of any kind, metadata included; -1 where not known */
 };
 
 /* What travels with a file besides its bytes. xattrs: `name NUL value-length(4 bytes LE) value`,

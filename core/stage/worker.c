@@ -1,0 +1,465 @@
+/* One thread polls; the others execute, encode and send their reports themselves, so that no
+ * answer waits for a poll. A record is done when all its reports are durable; only the polling
+ * thread touches trackers and commits. */
+#include "core/stage/worker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/map.h"
+#include "core/stage/backlog.h"
+#include "core/stage/dead.h"
+#include "core/stage/pool.h"
+#include "core/stage/tracker.h"
+
+enum {
+    QUEUE_MOST = 64,   /* records queued; partitions are paused above */
+    QUEUE_RESUME = 16, /* and go on below */
+    COMMIT_EVERY_MS = 100,
+    REGISTRY_EVERY_MS = 50,
+    FLUSH_MS = 5000,
+    ARENA_MOST = 64 * 1024 * 1024,
+    TOPIC_MAX = 256,
+    GROUP_MAX = 300
+};
+
+struct part {
+    struct wb_tracker *tracker;
+    int64_t committed;
+};
+
+struct worker {
+    const struct wb_worker_ops *ops;
+    const struct wb_stage_env *stage;
+    struct wb_worker_env env;
+    struct wb_consumer *consumer;
+    struct wb_producer *producer;
+    struct wb_backlog *backlog;
+    char input[TOPIC_MAX];
+    char output[TOPIC_MAX];
+    struct wb_map *parts; /* partition -> struct part */
+    bool paused;
+    bool draining;
+    int64_t commit_due_ms;
+    int64_t registry_due_ms;
+
+    pthread_mutex_t failure_lock;
+    bool failed;
+    struct wb_err failure;
+
+    pthread_t *threads;
+    size_t thread_count;
+    struct wb_metric *records_total;
+    struct wb_metric *dead_total;
+    struct wb_metric *seconds;
+    struct wb_metric *queue;
+};
+
+static void fail(struct worker *worker, const struct wb_err *err)
+{
+    pthread_mutex_lock(&worker->failure_lock);
+    if (!worker->failed)
+        worker->failure = *err;
+    worker->failed = true;
+    pthread_mutex_unlock(&worker->failure_lock);
+}
+
+static enum wb_rc failure_of(struct worker *worker, struct wb_err *err)
+{
+    pthread_mutex_lock(&worker->failure_lock);
+    bool failed = worker->failed;
+    if (failed)
+        *err = worker->failure;
+    pthread_mutex_unlock(&worker->failure_lock);
+    return failed ? WB_ERROR : WB_OK;
+}
+
+/* ---- executing threads ---- */
+
+struct thread_state {
+    struct worker *worker;
+    void *self;
+    struct wb_codec *codec;
+    struct wb_arena *arena;
+};
+
+/* A report that is larger than a record goes in halves. */
+static enum wb_rc send_report(struct thread_state *state, struct wb_item *item,
+                              const struct wb_report *report, struct wb_err *err)
+{
+    struct worker *worker = state->worker;
+    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    if (report->result_count == 0)
+        return WB_OK;
+    if (wb_codec_encode(state->codec, worker->ops->output_type, report, &value, err) == WB_OK)
+        return wb_producer_send(worker->producer, worker->output, report->partition,
+                                wb_span_of(NULL, 0), wb_buf_span(&value),
+                                wb_backlog_ticket(worker->backlog, item), err);
+    if (err->category != WB_CAT_LIMIT || report->result_count == 1)
+        return WB_ERROR;
+    struct wb_report half = *report;
+    half.result_count = report->result_count / 2;
+    if (send_report(state, item, &half, err) != WB_OK)
+        return WB_ERROR;
+    half.results = report->results + half.result_count;
+    half.result_count = report->result_count - half.result_count;
+    return send_report(state, item, &half, err);
+}
+
+static enum wb_rc bury(struct thread_state *state, struct wb_item *item, const struct wb_err *why,
+                       struct wb_err *err)
+{
+    struct worker *worker = state->worker;
+    wb_metric_add(worker->dead_total, 1);
+    WB_LOG(WB_LOG_WARN, "unreadable record goes to dead", WB_LOG_STR("topic", worker->input),
+           WB_LOG_INT("partition", item->partition), WB_LOG_INT("offset", item->offset),
+           WB_LOG_STR("reason", why->text));
+    return wb_dead_send(worker->producer, state->codec, worker->stage->config, worker->ops->name,
+                        item->message, why, wb_backlog_ticket(worker->backlog, item), err);
+}
+
+static enum wb_rc execute(struct thread_state *state, struct wb_item *item, struct wb_err *err)
+{
+    void *record;
+    struct wb_err why;
+    struct worker *worker = state->worker;
+    int64_t begin_ns = wb_clock_mono_ns();
+    if (wb_codec_decode_as(state->codec, worker->ops->input_type, item->message->value,
+                           state->arena, &record, &why) != WB_OK)
+        return bury(state, item, &why, err);
+    struct wb_report report = {.worker = worker->stage->worker};
+    worker->ops->execute(state->self, record, state->arena, &report);
+    wb_metric_add(worker->records_total, 1);
+    wb_metric_observe(worker->seconds, (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
+    report.time_ms = wb_clock_wall_ms();
+    return send_report(state, item, &report, err);
+}
+
+static enum wb_rc thread_open(struct thread_state *state, struct wb_err *err)
+{
+    struct worker *worker = state->worker;
+    state->arena = wb_arena_new(ARENA_MOST);
+    if (wb_codec_new(&state->codec, err) != WB_OK)
+        return WB_ERROR;
+    return worker->ops->thread_open ? worker->ops->thread_open(&worker->env, &state->self, err)
+                                    : WB_OK;
+}
+
+static void thread_close(struct thread_state *state)
+{
+    if (state->self && state->worker->ops->thread_close)
+        state->worker->ops->thread_close(state->self);
+    wb_codec_free(&state->codec);
+    wb_arena_free(&state->arena);
+}
+
+static void *run_thread(void *arg)
+{
+    struct wb_err err;
+    struct wb_item *item;
+    struct thread_state state = {.worker = arg};
+    struct wb_backlog *backlog = state.worker->backlog;
+    if (thread_open(&state, &err) != WB_OK) {
+        fail(state.worker, &err);
+        thread_close(&state);
+        return NULL;
+    }
+    while ((item = wb_backlog_next(backlog))) {
+        if (execute(&state, item, &err) != WB_OK)
+            fail(state.worker, &err);
+        wb_backlog_settle(backlog, item);
+        wb_arena_reset(state.arena);
+    }
+    thread_close(&state);
+    return NULL;
+}
+
+/* May run on any thread that sends. */
+static void on_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
+                         int64_t offset, const struct wb_err *err)
+{
+    struct worker *worker = arg;
+    (void)topic;
+    (void)partition;
+    (void)offset;
+    if (err)
+        fail(worker, err);
+    wb_backlog_settle(worker->backlog, wb_backlog_item(ticket));
+}
+
+/* ---- the polling thread ---- */
+
+static struct part *part_of(struct worker *worker, int32_t partition)
+{
+    return wb_map_get(worker->parts, wb_span_of(&partition, sizeof(partition)));
+}
+
+static void part_free(void *value)
+{
+    struct part *part = value;
+    wb_tracker_free(&part->tracker);
+    free(part);
+}
+
+struct positions {
+    struct worker *worker;
+    struct wb_position *list;
+    size_t count;
+    bool all; /* whether committed or not */
+};
+
+static bool add_position(struct wb_span key, void *value, void *arg)
+{
+    struct positions *positions = arg;
+    struct part *part = value;
+    int32_t partition;
+    memcpy(&partition, key.data, sizeof(partition));
+    int64_t safe = wb_tracker_safe(part->tracker);
+    if (!positions->all && (safe < 0 || safe == part->committed))
+        return true;
+    part->committed = positions->all ? part->committed : safe;
+    positions->list[positions->count++] =
+        (struct wb_position){positions->worker->input, partition, safe};
+    return true;
+}
+
+static struct positions positions_of(struct worker *worker, bool all)
+{
+    struct positions positions = {.worker = worker, .all = all};
+    positions.list = wb_xcalloc(wb_map_count(worker->parts) + 1, sizeof(*positions.list));
+    wb_map_each(worker->parts, add_position, &positions);
+    return positions;
+}
+
+static void take_done(struct worker *worker)
+{
+    int32_t partition;
+    int64_t offset;
+    wb_producer_poll(worker->producer, 0);
+    /* After a failure some reports are lost: what they were for must come again. */
+    struct wb_err err;
+    bool lost = failure_of(worker, &err) != WB_OK;
+    while (wb_backlog_take_done(worker->backlog, &partition, &offset)) {
+        struct part *part = part_of(worker, partition);
+        if (part && !lost)
+            wb_tracker_done(part->tracker, offset);
+    }
+}
+
+static enum wb_rc commit(struct worker *worker, bool wait, struct wb_err *err)
+{
+    take_done(worker);
+    struct positions positions = positions_of(worker, false);
+    enum wb_rc rc =
+        wb_consumer_commit(worker->consumer, positions.list, positions.count, wait, err);
+    free(positions.list);
+    worker->commit_due_ms = wb_clock_mono_ms() + COMMIT_EVERY_MS;
+    return rc;
+}
+
+static enum wb_rc on_assigned(void *arg, struct wb_position *positions, size_t count,
+                              struct wb_err *err)
+{
+    struct worker *worker = arg;
+    (void)err;
+    for (size_t i = 0; i < count; i++) {
+        struct part *part = wb_xcalloc(1, sizeof(*part));
+        part->tracker = wb_tracker_new();
+        part->committed = positions[i].offset;
+        wb_map_put(worker->parts,
+                   wb_span_of(&positions[i].partition, sizeof(positions[i].partition)), part);
+    }
+    worker->paused = false;
+    wb_health_set(worker->stage->health, true, NULL);
+    WB_LOG(WB_LOG_INFO, "partitions taken", WB_LOG_STR("topic", worker->input),
+           WB_LOG_INT("count", (int64_t)count));
+    return WB_OK;
+}
+
+static void on_revoked(void *arg, const struct wb_position *positions, size_t count, bool lost)
+{
+    struct worker *worker = arg;
+    struct wb_err err;
+    if (!lost && commit(worker, true, &err) != WB_OK)
+        wb_log_err(WB_LOG_WARN, "offsets not committed; some work will be done again", &err);
+    for (size_t i = 0; i < count; i++) {
+        int32_t partition = positions[i].partition;
+        wb_backlog_drop(worker->backlog, partition);
+        (void)wb_map_del(worker->parts, wb_span_of(&partition, sizeof(partition)));
+    }
+    if (!worker->draining)
+        wb_health_set(worker->stage->health, false, "waiting for partitions");
+}
+
+static enum wb_rc pause_all(struct worker *worker, bool pause, struct wb_err *err)
+{
+    if (worker->paused == pause)
+        return WB_OK;
+    struct positions positions = positions_of(worker, true);
+    enum wb_rc rc =
+        wb_consumer_pause(worker->consumer, positions.list, positions.count, pause, err);
+    free(positions.list);
+    worker->paused = pause;
+    return rc;
+}
+
+static void take(struct worker *worker, struct wb_message *message)
+{
+    struct part *part = part_of(worker, message->partition);
+    if (!part) {
+        wb_message_free(&message);
+        return;
+    }
+    wb_tracker_take(part->tracker, message->offset);
+    (void)wb_backlog_add(worker->backlog, message);
+}
+
+static enum wb_rc keep_house(struct worker *worker, struct wb_err *err)
+{
+    int64_t now_ms = wb_clock_mono_ms();
+    if (failure_of(worker, err) != WB_OK)
+        return WB_ERROR;
+    take_done(worker);
+    if (now_ms >= worker->commit_due_ms && commit(worker, false, err) != WB_OK)
+        return WB_ERROR;
+    wb_metric_set(worker->queue, (double)wb_backlog_queued(worker->backlog));
+    if (now_ms < worker->registry_due_ms)
+        return WB_OK;
+    worker->registry_due_ms = now_ms + REGISTRY_EVERY_MS;
+    return wb_registry_poll(worker->env.registry, err);
+}
+
+enum wb_rc wb_worker_turn(void *self, int timeout_ms, struct wb_err *err)
+{
+    struct worker *worker = self;
+    struct wb_message *message;
+    if (keep_house(worker, err) != WB_OK)
+        return WB_ERROR;
+    size_t queued = wb_backlog_queued(worker->backlog);
+    if (queued >= QUEUE_MOST && pause_all(worker, true, err) != WB_OK)
+        return WB_ERROR;
+    if (queued <= QUEUE_RESUME && pause_all(worker, false, err) != WB_OK)
+        return WB_ERROR;
+    /* While reports are under way, come back soon to commit them. */
+    int wait_ms = wb_backlog_present(worker->backlog) ? REGISTRY_EVERY_MS : timeout_ms;
+    if (wb_consumer_poll(worker->consumer, wait_ms, &message, err) != WB_OK)
+        return WB_ERROR;
+    if (message)
+        take(worker, message);
+    return WB_OK;
+}
+
+enum wb_rc wb_worker_drain(void *self, int timeout_ms, bool *ret_done, struct wb_err *err)
+{
+    struct worker *worker = self;
+    struct wb_message *message = NULL;
+    worker->draining = true;
+    wb_backlog_drop(worker->backlog, -1);
+    if (pause_all(worker, true, err) != WB_OK ||
+        wb_consumer_poll(worker->consumer, timeout_ms, &message, err) != WB_OK)
+        return WB_ERROR;
+    wb_message_free(&message);
+    if (keep_house(worker, err) != WB_OK)
+        return WB_ERROR;
+    *ret_done = wb_backlog_present(worker->backlog) == 0;
+    if (*ret_done)
+        return wb_producer_flush(worker->producer, FLUSH_MS, err) == WB_OK
+                   ? commit(worker, true, err)
+                   : WB_ERROR;
+    return WB_OK;
+}
+
+/* ---- birth and end ---- */
+
+static void find_metrics(struct worker *worker)
+{
+    char labels[64];
+    struct wb_metrics *metrics = worker->stage->metrics;
+    (void)snprintf(labels, sizeof(labels), "stage=\"%s\"", worker->ops->name);
+    worker->records_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_records_total",
+                                           "Records executed.", labels);
+    worker->dead_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_unreadable_total",
+                                        "Records that could not be read.", labels);
+    worker->seconds = wb_metrics_get(metrics, WB_METRIC_HISTOGRAM, "waybill_execution_seconds",
+                                     "Time from taking up a record to its report.", labels);
+    worker->queue = wb_metrics_get(metrics, WB_METRIC_GAUGE, "waybill_queue_records",
+                                   "Records waiting for a thread.", labels);
+}
+
+static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
+{
+    char group[GROUP_MAX];
+    const struct wb_config *config = worker->stage->config;
+    const char *site = wb_config_text(config, WB_OPT_SITE);
+    bool own = worker->ops->input_per_site && site && *site;
+    const char *topics[] = {worker->input};
+    (void)wb_topic_name(config, worker->ops->input, own ? site : NULL, worker->input);
+    (void)wb_topic_name(config, worker->ops->output, NULL, worker->output);
+    (void)snprintf(group, sizeof(group), "%s.%s%s%s", wb_config_text(config, WB_OPT_PREFIX),
+                   worker->ops->name, own ? "." : "", own ? site : "");
+    const struct wb_rebalance_ops ops = {on_assigned, on_revoked, worker};
+    if (wb_producer_new(config, NULL, on_delivered, worker, &worker->producer, err) != WB_OK ||
+        wb_consumer_new(config, group, &ops, &worker->consumer, err) != WB_OK)
+        return WB_ERROR;
+    return wb_consumer_subscribe(worker->consumer, topics, 1, err);
+}
+
+static enum wb_rc begin(struct worker *worker, struct wb_err *err)
+{
+    const struct wb_config *config = worker->stage->config;
+    if (wb_registry_new(config, &worker->env.registry, err) != WB_OK)
+        return WB_ERROR;
+    worker->env.stores = wb_stores_new(config, worker->env.registry);
+    worker->env.pool = wb_pool_new(wb_config_int(config, worker->ops->memory));
+    if (join_group(worker, err) != WB_OK)
+        return WB_ERROR;
+    worker->threads =
+        wb_xcalloc((size_t)wb_config_int(config, worker->ops->threads), sizeof(*worker->threads));
+    for (int64_t i = 0; i < wb_config_int(config, worker->ops->threads); i++) {
+        if (pthread_create(&worker->threads[i], NULL, run_thread, worker) != 0)
+            return wb_err_set(err, WB_CAT_INTERNAL, "cannot start a thread");
+        worker->thread_count++;
+    }
+    return WB_OK;
+}
+
+enum wb_rc wb_worker_open(const struct wb_worker_ops *ops, const struct wb_stage_env *env,
+                          void **ret_self, struct wb_err *err)
+{
+    struct worker *worker = wb_xcalloc(1, sizeof(*worker));
+    worker->ops = ops;
+    worker->stage = worker->env.stage = env;
+    worker->parts = wb_map_new(part_free);
+    worker->backlog = wb_backlog_new();
+    pthread_mutex_init(&worker->failure_lock, NULL);
+    find_metrics(worker);
+    if (begin(worker, err) != WB_OK) {
+        wb_worker_close(worker);
+        return WB_ERROR;
+    }
+    *ret_self = worker;
+    return WB_OK;
+}
+
+void wb_worker_close(void *self)
+{
+    struct worker *worker = self;
+    worker->draining = true;
+    wb_backlog_end(worker->backlog);
+    for (size_t i = 0; i < worker->thread_count; i++)
+        pthread_join(worker->threads[i], NULL);
+    free(worker->threads);
+    wb_consumer_free(&worker->consumer);
+    wb_producer_free(&worker->producer);
+    wb_stores_free(&worker->env.stores);
+    wb_registry_free(&worker->env.registry);
+    if (worker->env.pool)
+        wb_pool_free(&worker->env.pool);
+    wb_map_free(&worker->parts);
+    wb_backlog_free(&worker->backlog);
+    pthread_mutex_destroy(&worker->failure_lock);
+    free(worker);
+}

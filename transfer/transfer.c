@@ -1,0 +1,217 @@
+/* A task's way through transfer: the table says which nodes an operation needs and who does it. */
+#include "transfer/transfer.h"
+
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/path.h"
+#include "transfer/exec.h"
+
+struct thread {
+    const struct wb_worker_env *env;
+    struct wb_magic *magic;
+    struct wb_hasher *hasher;
+    struct wb_metric *bytes_total;
+};
+
+struct operation {
+    wb_exec_file *file;
+    bool source;
+    bool target;
+};
+
+static const struct operation operations[] = {
+    [WB_OP_PROBE] = {wb_exec_probe, true, false},     [WB_OP_COPY] = {wb_exec_copy, true, true},
+    [WB_OP_OPEN] = {wb_exec_open, true, true},        [WB_OP_RANGE] = {wb_exec_range, true, true},
+    [WB_OP_SEAL] = {wb_exec_seal, true, true},        [WB_OP_PUBLISH] = {NULL, false, true},
+    [WB_OP_DISCARD] = {wb_exec_discard, false, true}, [WB_OP_DELETE] = {wb_exec_delete, true, true},
+};
+
+void wb_exec_fail(struct wb_exec *exec, struct wb_result *result, enum wb_scope scope,
+                  const char *phase, const struct wb_err *err)
+{
+    struct wb_err *copy = wb_arena_alloc(exec->arena, sizeof(*copy));
+    *copy = *err;
+    wb_err_place(copy, scope, phase);
+    result->error = copy;
+    result->outcome = WB_OUTCOME_FAILED;
+}
+
+enum wb_rc wb_exec_check_time(const struct wb_exec *exec, struct wb_err *err)
+{
+    int64_t late_ms = wb_clock_wall_ms() - exec->task->not_after_ms;
+    if (exec->task->not_after_ms <= 0 || late_ms <= 0)
+        return WB_OK;
+    return wb_err_at(err, WB_SCOPE_TRANSFER, "", WB_CAT_EXPIRED, "the task came %lld ms too late",
+                     (long long)late_ms);
+}
+
+void wb_exec_set_version(struct wb_exec *exec, struct wb_result *result,
+                         const struct wb_version *version)
+{
+    struct wb_version *copy = wb_arena_alloc(exec->arena, sizeof(*copy));
+    *copy = *version;
+    copy->etag = wb_arena_strdup(exec->arena, version->etag ? version->etag : "");
+    result->version = copy;
+}
+
+static enum wb_rc open_stores(struct wb_exec *exec, const struct operation *operation,
+                              enum wb_scope *ret_scope, struct wb_err *err)
+{
+    *ret_scope = WB_SCOPE_SOURCE;
+    if (operation->source &&
+        wb_stores_get(exec->env->stores, exec->task->source, &exec->source, err) != WB_OK)
+        return wb_err_prefix(err, "node \"%s\"", exec->task->source);
+    *ret_scope = WB_SCOPE_TARGET;
+    if (operation->target &&
+        wb_stores_get(exec->env->stores, exec->task->target, &exec->target, err) != WB_OK)
+        return wb_err_prefix(err, "node \"%s\"", exec->task->target);
+    return WB_OK;
+}
+
+static void close_stores(struct wb_exec *exec)
+{
+    if (exec->source)
+        wb_stores_put(exec->env->stores, exec->source);
+    if (exec->target)
+        wb_stores_put(exec->env->stores, exec->target);
+}
+
+static void execute_file(struct wb_exec *exec, const struct operation *operation, size_t index)
+{
+    struct wb_err err;
+    struct wb_result *result = &exec->report->results[index];
+    const struct wb_task_file *file = &exec->task->files[index];
+    int64_t begin_ns = wb_clock_mono_ns();
+    result->started_ms = wb_clock_wall_ms();
+    if (wb_exec_check_time(exec, &err) != WB_OK || wb_path_check(file->path, &err) != WB_OK)
+        wb_exec_fail(exec, result, WB_SCOPE_TRANSFER, "", &err);
+    else
+        operation->file(exec, file, index, result);
+    result->duration_ms = (wb_clock_mono_ns() - begin_ns) / 1000000;
+}
+
+static void execute_all(struct wb_exec *exec, const struct operation *operation)
+{
+    if (!operation->file) {
+        int64_t begin_ms = wb_clock_wall_ms();
+        wb_exec_publish(exec, exec->report->results);
+        for (size_t i = 0; i < exec->task->file_count; i++) {
+            exec->report->results[i].started_ms = begin_ms;
+            exec->report->results[i].duration_ms = wb_clock_wall_ms() - begin_ms;
+        }
+        return;
+    }
+    for (size_t i = 0; i < exec->task->file_count; i++)
+        execute_file(exec, operation, i);
+}
+
+static void results_begin(struct wb_exec *exec)
+{
+    const struct wb_task *task = exec->task;
+    struct wb_report *report = exec->report;
+    report->task = task->id;
+    report->op = task->op;
+    report->partition = task->partition;
+    report->source = task->source;
+    report->target = task->target;
+    report->options = task->options;
+    report->result_count = task->file_count;
+    report->results =
+        wb_arena_alloc(exec->arena, (task->file_count + 1) * sizeof(*report->results));
+    for (size_t i = 0; i < task->file_count; i++) {
+        report->results[i].job = task->files[i].job;
+        report->results[i].attempt = task->files[i].attempt;
+        report->results[i].path = task->files[i].path;
+        report->results[i].instance = report->results[i].tag = report->results[i].mime = "";
+        report->results[i].outcome = WB_OUTCOME_FAILED;
+    }
+}
+
+static void fail_task(struct wb_exec *exec, enum wb_scope scope, const struct wb_err *err)
+{
+    for (size_t i = 0; i < exec->task->file_count; i++) {
+        exec->report->results[i].instance =
+            exec->task->files[i].instance ? exec->task->files[i].instance : "";
+        wb_exec_fail(exec, &exec->report->results[i], scope, wb_op_name(exec->task->op), err);
+    }
+}
+
+static void execute(void *self, const void *record, struct wb_arena *arena,
+                    struct wb_report *report)
+{
+    struct wb_err err;
+    enum wb_scope scope;
+    struct thread *thread = self;
+    struct wb_exec exec = {.env = thread->env,
+                           .magic = thread->magic,
+                           .hasher = thread->hasher,
+                           .grain_ms = wb_config_int(thread->env->stage->config, WB_OPT_GRAIN),
+                           .task = record,
+                           .report = report,
+                           .arena = arena};
+    uint64_t nonce = wb_random_u64();
+    wb_hex_format(wb_span_of(&nonce, sizeof(nonce)), exec.nonce);
+    results_begin(&exec);
+    if (exec.task->op <= WB_OP_UNKNOWN || exec.task->op > WB_OP_DELETE) {
+        (void)wb_err_set(&err, WB_CAT_UNSUPPORTED, "this worker does not know the operation");
+        fail_task(&exec, WB_SCOPE_TRANSFER, &err);
+        return;
+    }
+    const struct operation *operation = &operations[exec.task->op];
+    if (open_stores(&exec, operation, &scope, &err) == WB_OK)
+        execute_all(&exec, operation);
+    else
+        fail_task(&exec, scope, &err);
+    close_stores(&exec);
+    for (size_t i = 0; i < report->result_count; i++)
+        wb_metric_add(thread->bytes_total, (double)report->results[i].bytes);
+}
+
+static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
+{
+    struct thread *thread = wb_xcalloc(1, sizeof(*thread));
+    (void)err;
+    thread->env = env;
+    thread->magic = wb_magic_new();
+    thread->hasher = wb_hasher_new(true);
+    thread->bytes_total = wb_metrics_get(env->stage->metrics, WB_METRIC_COUNTER,
+                                         "waybill_copied_bytes_total", "Bytes copied.", NULL);
+    *ret_self = thread;
+    return WB_OK;
+}
+
+static void thread_close(void *self)
+{
+    struct thread *thread = self;
+    wb_magic_free(&thread->magic);
+    wb_hasher_free(&thread->hasher);
+    free(thread);
+}
+
+static const struct wb_worker_ops worker = {
+    .name = "transfer",
+    .input = WB_TOPIC_TASKS,
+    .input_per_site = true,
+    .input_type = WB_RECORD_TASK,
+    .output = WB_TOPIC_TRANSFERS,
+    .output_type = WB_RECORD_TRANSFER,
+    .threads = WB_OPT_TRANSFERS,
+    .memory = WB_OPT_TRANSFER_MEMORY,
+    .thread_open = thread_open,
+    .thread_close = thread_close,
+    .execute = execute,
+};
+
+static enum wb_rc open_stage(const struct wb_stage_env *env, void **ret_self, struct wb_err *err)
+{
+    return wb_worker_open(&worker, env, ret_self, err);
+}
+
+const struct wb_stage_ops wb_transfer_stage = {
+    .name = "transfer",
+    .open = open_stage,
+    .turn = wb_worker_turn,
+    .drain = wb_worker_drain,
+    .close = wb_worker_close,
+};
