@@ -1,0 +1,148 @@
+/* A report's way through the verifier: what was copied is judged, the rest passed over. */
+#include "verifier/verifier.h"
+
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "verifier/judge.h"
+
+struct thread {
+    const struct wb_worker_env *env;
+    struct wb_hasher *hasher;
+    struct wb_metric *bytes_total;
+    struct wb_metric *mismatches_total;
+};
+
+static size_t count_concerned(const struct wb_report *claims)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < claims->result_count; i++)
+        count += wb_judge_concerns(&claims->results[i]);
+    return count;
+}
+
+static void verdict_begin(const struct wb_result *claim, struct wb_result *verdict)
+{
+    *verdict = (struct wb_result){
+        .job = claim->job,
+        .attempt = claim->attempt,
+        .path = claim->path,
+        .outcome = WB_OUTCOME_FAILED,
+        .version = claim->version,
+        .instance = claim->instance,
+        .tag = claim->tag,
+        .mime = claim->mime,
+        .started_ms = wb_clock_wall_ms(),
+    };
+}
+
+static void judge_one(struct thread *thread, struct wb_judge *judge, const struct wb_result *claim,
+                      const struct wb_err *unreachable, struct wb_result *verdict)
+{
+    int64_t begin_ns = wb_clock_mono_ns();
+    verdict_begin(claim, verdict);
+    if (judge->target)
+        wb_judge_result(judge, claim, verdict);
+    else
+        wb_judge_fail(judge, verdict, unreachable);
+    verdict->duration_ms = (wb_clock_mono_ns() - begin_ns) / 1000000;
+    wb_metric_add(thread->bytes_total, (double)verdict->bytes);
+    if (verdict->outcome == WB_OUTCOME_MISMATCH)
+        wb_metric_add(thread->mismatches_total, 1);
+}
+
+static bool reads_medium(const struct wb_worker_env *env, const struct wb_report *claims)
+{
+    const char *from = wb_config_text(env->stage->config, WB_OPT_VERIFIER_READ);
+    return claims->options.medium || strcmp(from, "medium") == 0;
+}
+
+static void judge_all(struct thread *thread, struct wb_judge *judge, struct wb_report *verdicts)
+{
+    struct wb_err err;
+    struct wb_err ignored;
+    const struct wb_report *claims = judge->claims;
+    struct wb_stores *stores = thread->env->stores;
+    if (wb_stores_get(stores, claims->target, &judge->target, &err) != WB_OK)
+        judge->target = NULL;
+    if (wb_stores_get(stores, claims->source, &judge->source, &ignored) != WB_OK)
+        judge->source = NULL;
+    for (size_t i = 0; i < claims->result_count; i++)
+        if (wb_judge_concerns(&claims->results[i]))
+            judge_one(thread, judge, &claims->results[i], &err,
+                      &verdicts->results[verdicts->result_count++]);
+    if (judge->target)
+        wb_stores_put(stores, judge->target);
+    if (judge->source)
+        wb_stores_put(stores, judge->source);
+}
+
+static void execute(void *self, const void *record, struct wb_arena *arena,
+                    struct wb_report *report)
+{
+    struct thread *thread = self;
+    const struct wb_report *claims = record;
+    size_t count = count_concerned(claims);
+    if (count == 0)
+        return;
+    const char *worker = report->worker;
+    *report = *claims;
+    report->worker = worker;
+    report->result_count = 0;
+    report->results = wb_arena_alloc(arena, count * sizeof(*report->results));
+    struct wb_judge judge = {.env = thread->env,
+                             .hasher = thread->hasher,
+                             .claims = claims,
+                             .arena = arena,
+                             .medium = reads_medium(thread->env, claims)};
+    judge_all(thread, &judge, report);
+}
+
+static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
+{
+    struct thread *thread = wb_xcalloc(1, sizeof(*thread));
+    struct wb_metrics *metrics = env->stage->metrics;
+    (void)err;
+    thread->env = env;
+    thread->hasher = wb_hasher_new(true);
+    thread->bytes_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_proved_bytes_total",
+                                         "Bytes read back and compared.", NULL);
+    thread->mismatches_total =
+        wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_mismatches_total",
+                       "Copies whose bytes differed when read back.", NULL);
+    *ret_self = thread;
+    return WB_OK;
+}
+
+static void thread_close(void *self)
+{
+    struct thread *thread = self;
+    wb_hasher_free(&thread->hasher);
+    free(thread);
+}
+
+static const struct wb_worker_ops worker = {
+    .name = "verifier",
+    .input = WB_TOPIC_TRANSFERS,
+    .input_type = WB_RECORD_TRANSFER,
+    .output = WB_TOPIC_VERDICTS,
+    .output_type = WB_RECORD_VERDICT,
+    .threads = WB_OPT_VERIFIERS,
+    .memory = WB_OPT_VERIFIER_MEMORY,
+    .thread_open = thread_open,
+    .thread_close = thread_close,
+    .execute = execute,
+};
+
+static enum wb_rc open_stage(const struct wb_stage_env *env, void **ret_self, struct wb_err *err)
+{
+    return wb_worker_open(&worker, env, ret_self, err);
+}
+
+const struct wb_stage_ops wb_verifier_stage = {
+    .name = "verifier",
+    .open = open_stage,
+    .turn = wb_worker_turn,
+    .drain = wb_worker_drain,
+    .close = wb_worker_close,
+};
