@@ -13,6 +13,7 @@
 #include "core/stage/backlog.h"
 #include "core/stage/dead.h"
 #include "core/stage/pool.h"
+#include "core/stage/slot.h"
 #include "core/stage/tracker.h"
 
 enum {
@@ -35,6 +36,7 @@ struct worker {
     const struct wb_worker_ops *ops;
     const struct wb_stage_env *stage;
     struct wb_worker_env env;
+    struct wb_slot slot;
     struct wb_consumer *consumer;
     struct wb_producer *producer;
     struct wb_backlog *backlog;
@@ -402,7 +404,8 @@ static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
                    worker->ops->name, own ? "." : "", own ? site : "");
     const struct wb_rebalance_ops ops = {on_assigned, on_revoked, worker};
     if (wb_producer_new(config, NULL, on_delivered, worker, &worker->producer, err) != WB_OK ||
-        wb_consumer_new(config, group, &ops, &worker->consumer, err) != WB_OK)
+        wb_consumer_new_static(config, group, worker->slot.name, &ops, &worker->consumer,
+                               err) != WB_OK)
         return WB_ERROR;
     return wb_consumer_subscribe(worker->consumer, topics, 1, err);
 }
@@ -410,7 +413,8 @@ static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
 static enum wb_rc begin(struct worker *worker, struct wb_err *err)
 {
     const struct wb_config *config = worker->stage->config;
-    if (wb_registry_new(config, &worker->env.registry, err) != WB_OK)
+    if (wb_slot_take(config, worker->ops->name, &worker->slot, err) != WB_OK ||
+        wb_registry_new(config, &worker->env.registry, err) != WB_OK)
         return WB_ERROR;
     worker->env.stores = wb_stores_new(config, worker->env.registry);
     worker->env.pool = wb_pool_new(wb_config_int(config, worker->ops->memory));
@@ -431,6 +435,7 @@ enum wb_rc wb_worker_open(const struct wb_worker_ops *ops, const struct wb_stage
 {
     struct worker *worker = wb_xcalloc(1, sizeof(*worker));
     worker->ops = ops;
+    worker->slot.lock_fd = -1;
     worker->stage = worker->env.stage = env;
     worker->parts = wb_map_new(part_free);
     worker->backlog = wb_backlog_new();
@@ -454,6 +459,7 @@ void wb_worker_close(void *self)
     free(worker->threads);
     wb_consumer_free(&worker->consumer);
     wb_producer_free(&worker->producer);
+    wb_slot_release(&worker->slot);
     wb_stores_free(&worker->env.stores);
     wb_registry_free(&worker->env.registry);
     if (worker->env.pool)

@@ -73,18 +73,36 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
     }
 }
 
+static enum wb_rc conf_for(const struct wb_config *config, const char *group, const char *member,
+                           rd_kafka_conf_t **ret, struct wb_err *err)
+{
+    rd_kafka_conf_t *conf;
+    if (wb_kafka_conf(config, WB_KAFKA_CONSUMER, &conf, err) != WB_OK)
+        return WB_ERROR;
+    if (wb_kafka_set(conf, "group.id", group ? group : "waybill-reader", err) != WB_OK ||
+        (member && wb_kafka_set(conf, "group.instance.id", member, err) != WB_OK)) {
+        rd_kafka_conf_destroy(conf);
+        return WB_ERROR;
+    }
+    *ret = conf;
+    return WB_OK;
+}
+
 enum wb_rc wb_consumer_new(const struct wb_config *config, const char *group,
                            const struct wb_rebalance_ops *ops, struct wb_consumer **ret,
                            struct wb_err *err)
 {
+    return wb_consumer_new_static(config, group, NULL, ops, ret, err);
+}
+
+enum wb_rc wb_consumer_new_static(const struct wb_config *config, const char *group,
+                                  const char *member, const struct wb_rebalance_ops *ops,
+                                  struct wb_consumer **ret, struct wb_err *err)
+{
     char why[256];
     rd_kafka_conf_t *conf;
-    if (wb_kafka_conf(config, WB_KAFKA_CONSUMER, &conf, err) != WB_OK)
+    if (conf_for(config, group, member, &conf, err) != WB_OK)
         return WB_ERROR;
-    if (wb_kafka_set(conf, "group.id", group ? group : "waybill-reader", err) != WB_OK) {
-        rd_kafka_conf_destroy(conf);
-        return WB_ERROR;
-    }
     struct wb_consumer *consumer = wb_xcalloc(1, sizeof(*consumer));
     consumer->group = group != NULL;
     consumer->has_ops = ops != NULL;

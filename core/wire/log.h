@@ -48,6 +48,12 @@ struct wb_rebalance_ops {
 enum wb_rc wb_consumer_new(const struct wb_config *config, const char *group,
                            const struct wb_rebalance_ops *ops, struct wb_consumer **ret,
                            struct wb_err *err) WB_MUST_USE;
+/* The same as static member `member` of the group (KIP-345): whoever comes back under that name has
+ * its partitions at once, and nobody else gets them until the session times out. Two at a time under
+ * one name fence each other. */
+enum wb_rc wb_consumer_new_static(const struct wb_config *config, const char *group,
+                                  const char *member, const struct wb_rebalance_ops *ops,
+                                  struct wb_consumer **ret, struct wb_err *err) WB_MUST_USE;
 /* Leaves the group (unless hand-assigned) and frees; waits at most some seconds. Fits WB_AUTO. */
 void wb_consumer_free(struct wb_consumer **consumer);
 
@@ -147,5 +153,9 @@ enum wb_rc wb_txn_abort(struct wb_producer *producer, struct wb_err *err) WB_MUS
 /* Asks for metadata; UNREACHABLE with the addresses when no broker answers in time. */
 enum wb_rc wb_log_ping(const struct wb_config *config, int timeout_ms,
                        struct wb_err *err) WB_MUST_USE;
+
+/* The cluster's own id, a file-name-safe text; `ret` holds 64 bytes. UNREACHABLE as above. */
+enum wb_rc wb_log_cluster(const struct wb_config *config, int timeout_ms, char *ret,
+                          struct wb_err *err) WB_MUST_USE;
 
 #endif

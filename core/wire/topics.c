@@ -6,7 +6,7 @@
 
 #include "core/wire/kafka_parts.h"
 
-enum { TIMEOUT_MS = 10000, NAME_BYTES = 256, KEY_BYTES = 8192 };
+enum { TIMEOUT_MS = 10000, NAME_BYTES = 256, KEY_BYTES = 8192, CLUSTER_BYTES = 64 };
 
 #define DAYS(n) ((n)*86400000LL)
 
@@ -112,6 +112,21 @@ enum wb_rc wb_log_ping(const struct wb_config *config, int timeout_ms, struct wb
     if (admin_new(config, &client, err) != WB_OK)
         return WB_ERROR;
     return metadata_get(config, client, timeout_ms, &metadata, err);
+}
+
+enum wb_rc wb_log_cluster(const struct wb_config *config, int timeout_ms, char *ret,
+                          struct wb_err *err)
+{
+    rd_kafka_t *client WB_AUTO(client_free) = NULL;
+    const struct rd_kafka_metadata *metadata WB_AUTO(metadata_free) = NULL;
+    if (admin_new(config, &client, err) != WB_OK ||
+        metadata_get(config, client, timeout_ms, &metadata, err) != WB_OK)
+        return WB_ERROR;
+    char *id = rd_kafka_clusterid(client, timeout_ms);
+    (void)snprintf(ret, CLUSTER_BYTES, "%s", id ? id : "");
+    if (id)
+        rd_kafka_mem_free(client, id);
+    return WB_OK;
 }
 
 static const struct rd_kafka_metadata_topic *topic_in(const struct rd_kafka_metadata *metadata,

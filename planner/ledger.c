@@ -1,0 +1,349 @@
+#include "planner/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/db.h"
+
+enum {
+    SCHEMA_VERSION = 1,
+    PATH_BYTES = 600,
+    /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
+     * what was deleted meanwhile. */
+    STALE_MS = 12 * 3600 * 1000
+};
+
+static const char schema[] =
+    "CREATE TABLE jobs(key BLOB PRIMARY KEY, target TEXT NOT NULL, lane INT NOT NULL,"
+    " standing INT NOT NULL, priority INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX jobs_waiting ON jobs(standing, target, lane, priority, due);"
+    "CREATE INDEX jobs_due ON jobs(due) WHERE standing >= 2;"
+    "CREATE TABLE replicas(key BLOB PRIMARY KEY, record BLOB NOT NULL);"
+    "CREATE TABLE place(topic INT PRIMARY KEY, next INT NOT NULL, saved_ms INT NOT NULL);";
+
+enum statement {
+    PUT_JOB,
+    DEL_JOB,
+    PUT_REPLICA,
+    DEL_REPLICA,
+    GET_JOB,
+    GET_REPLICA,
+    PRIORITY_BELOW,
+    WAITING,
+    OVERDUE,
+    COUNTS,
+    PUT_PLACE,
+    GET_PLACE,
+    STATEMENT_COUNT
+};
+
+static const char *const statements[STATEMENT_COUNT] = {
+    [PUT_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(key) DO UPDATE SET "
+                "target=?2, lane=?3, standing=?4, priority=?5, due=?6, record=?7",
+    [DEL_JOB] = "DELETE FROM jobs WHERE key=?1",
+    [PUT_REPLICA] = "INSERT INTO replicas VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET record=?2",
+    [DEL_REPLICA] = "DELETE FROM replicas WHERE key=?1",
+    [GET_JOB] = "SELECT record FROM jobs WHERE key=?1",
+    [GET_REPLICA] = "SELECT record FROM replicas WHERE key=?1",
+    [PRIORITY_BELOW] = "SELECT max(priority) FROM jobs WHERE standing=1 AND target=?1 AND lane=?2 "
+                       "AND priority<?3",
+    [WAITING] = "SELECT key FROM jobs WHERE standing=1 AND target=?1 AND lane=?2 AND priority=?3 "
+                "AND due<=?4 ORDER BY due LIMIT ?5",
+    [OVERDUE] = "SELECT key FROM jobs WHERE standing>=2 AND due<=?1 ORDER BY due LIMIT ?2",
+    [COUNTS] = "SELECT target, lane, standing, count(*) FROM jobs WHERE standing>0 "
+               "GROUP BY standing, target, lane",
+    [PUT_PLACE] = "INSERT INTO place VALUES(?1,?2,?3) ON CONFLICT(topic) DO UPDATE SET next=?2, "
+                  "saved_ms=?3",
+    [GET_PLACE] = "SELECT next, saved_ms FROM place WHERE topic=?1",
+};
+
+struct place {
+    int64_t next;
+    bool dirty;
+};
+
+struct wb_ledger {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[STATEMENT_COUNT];
+    struct place jobs;
+    struct place replicas;
+    bool changing;
+};
+
+enum wb_standing wb_standing_of(const struct wb_job *job)
+{
+    if (!job || job->state == WB_JOB_DEAD || job->state == WB_JOB_UNKNOWN)
+        return WB_STANDING_NONE;
+    if (job->state == WB_JOB_WAITING || job->state == WB_JOB_PARKED)
+        return WB_STANDING_WAITING;
+    return wb_plan_in_flight(job->state) ? WB_STANDING_FLIGHT : WB_STANDING_FENCING;
+}
+
+static enum wb_rc prepare_all(struct wb_ledger *ledger, struct wb_err *err)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        if (wb_db_prepare(ledger->db, statements[i], &ledger->stmt[i], err) != WB_OK)
+            return WB_ERROR;
+    return WB_OK;
+}
+
+static enum wb_rc load_place(struct wb_ledger *ledger, enum wb_topic topic, struct place *place,
+                             bool *stale, struct wb_err *err)
+{
+    bool row;
+    sqlite3_stmt *stmt = ledger->stmt[GET_PLACE];
+    place->next = -1;
+    (void)sqlite3_bind_int(stmt, 1, (int)topic);
+    if (wb_db_step(stmt, &row, err) != WB_OK)
+        return WB_ERROR;
+    if (!row)
+        return WB_OK;
+    place->next = sqlite3_column_int64(stmt, 0);
+    *stale |= wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1) > STALE_MS;
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+static enum wb_rc load(struct wb_ledger *ledger, struct wb_err *err)
+{
+    bool stale = false;
+    if (prepare_all(ledger, err) != WB_OK ||
+        load_place(ledger, WB_TOPIC_JOBS, &ledger->jobs, &stale, err) != WB_OK ||
+        load_place(ledger, WB_TOPIC_REPLICAS, &ledger->replicas, &stale, err) != WB_OK)
+        return WB_ERROR;
+    return stale ? wb_ledger_reset(ledger, err) : WB_OK;
+}
+
+enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledger **ret,
+                          struct wb_err *err)
+{
+    char path[PATH_BYTES];
+    struct wb_ledger *ledger = wb_xcalloc(1, sizeof(*ledger));
+    (void)snprintf(path, sizeof(path), "%s/ledger-%d.db", folder, (int)partition);
+    if (wb_db_open(path, SCHEMA_VERSION, schema, &ledger->db, NULL, err) != WB_OK ||
+        load(ledger, err) != WB_OK) {
+        wb_ledger_close(&ledger);
+        return WB_ERROR;
+    }
+    *ret = ledger;
+    return WB_OK;
+}
+
+void wb_ledger_close(struct wb_ledger **ledger)
+{
+    if (!*ledger)
+        return;
+    wb_ledger_rollback(*ledger);
+    wb_db_close(&(*ledger)->db);
+    free(*ledger);
+    *ledger = NULL;
+}
+
+static struct place *place_of(struct wb_ledger *ledger, enum wb_topic topic)
+{
+    return topic == WB_TOPIC_JOBS ? &ledger->jobs : &ledger->replicas;
+}
+
+int64_t wb_ledger_next(const struct wb_ledger *ledger, enum wb_topic topic)
+{
+    return topic == WB_TOPIC_JOBS ? ledger->jobs.next : ledger->replicas.next;
+}
+
+void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t next)
+{
+    struct place *place = place_of(ledger, topic);
+    place->dirty |= place->next != next;
+    place->next = next;
+}
+
+static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
+{
+    if (ledger->changing)
+        return WB_OK;
+    ledger->changing = true;
+    return wb_db_exec(ledger->db, "BEGIN", err);
+}
+
+enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err)
+{
+    wb_ledger_rollback(ledger);
+    ledger->jobs = ledger->replicas = (struct place){.next = -1};
+    return wb_db_exec(ledger->db, "DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place", err);
+}
+
+static enum wb_rc save_place(struct wb_ledger *ledger, enum wb_topic topic, struct wb_err *err)
+{
+    struct place *place = place_of(ledger, topic);
+    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
+    if (!place->dirty)
+        return WB_OK;
+    place->dirty = false;
+    (void)sqlite3_bind_int(stmt, 1, (int)topic);
+    (void)sqlite3_bind_int64(stmt, 2, place->next);
+    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
+    return wb_db_run(stmt, err);
+}
+
+enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
+{
+    if (!ledger->changing && !ledger->jobs.dirty && !ledger->replicas.dirty)
+        return WB_OK;
+    if (change(ledger, err) != WB_OK || save_place(ledger, WB_TOPIC_JOBS, err) != WB_OK ||
+        save_place(ledger, WB_TOPIC_REPLICAS, err) != WB_OK)
+        return WB_ERROR;
+    ledger->changing = false;
+    return wb_db_exec(ledger->db, "COMMIT", err);
+}
+
+void wb_ledger_rollback(struct wb_ledger *ledger)
+{
+    struct wb_err ignored;
+    if (ledger->changing)
+        (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);
+    ledger->changing = false;
+}
+
+static enum wb_rc run_key(struct wb_ledger *ledger, enum statement which, struct wb_span key,
+                          struct wb_err *err)
+{
+    wb_db_bind_span(ledger->stmt[which], 1, key);
+    return wb_db_run(ledger->stmt[which], err);
+}
+
+enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
+                             enum wb_lane lane, struct wb_span record, struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[PUT_JOB];
+    if (change(ledger, err) != WB_OK)
+        return WB_ERROR;
+    if (!record.data)
+        return run_key(ledger, DEL_JOB, key, err);
+    wb_db_bind_span(stmt, 1, key);
+    (void)sqlite3_bind_text(stmt, 2, job->target, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int(stmt, 3, (int)lane);
+    (void)sqlite3_bind_int(stmt, 4, (int)wb_standing_of(job));
+    (void)sqlite3_bind_int(stmt, 5, job->priority);
+    (void)sqlite3_bind_int64(stmt, 6, job->due_ms);
+    wb_db_bind_span(stmt, 7, record);
+    return wb_db_run(stmt, err);
+}
+
+enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
+                                 struct wb_span record, struct wb_err *err)
+{
+    if (change(ledger, err) != WB_OK)
+        return WB_ERROR;
+    if (!record.data)
+        return run_key(ledger, DEL_REPLICA, key, err);
+    wb_db_bind_span(ledger->stmt[PUT_REPLICA], 2, record);
+    return run_key(ledger, PUT_REPLICA, key, err);
+}
+
+static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct wb_span key,
+                          struct wb_arena *arena, struct wb_span *ret, struct wb_err *err)
+{
+    bool row;
+    sqlite3_stmt *stmt = ledger->stmt[which];
+    *ret = wb_span_of(NULL, 0);
+    wb_db_bind_span(stmt, 1, key);
+    if (wb_db_step(stmt, &row, err) != WB_OK)
+        return WB_ERROR;
+    if (!row)
+        return WB_OK;
+    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 0));
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                         struct wb_span *ret_job, struct wb_span *ret_replica, struct wb_err *err)
+{
+    if (get_one(ledger, GET_JOB, key, arena, ret_job, err) != WB_OK)
+        return WB_ERROR;
+    return get_one(ledger, GET_REPLICA, key, arena, ret_replica, err);
+}
+
+/* Adds the keys that a bound statement gives. */
+static enum wb_rc gather(sqlite3_stmt *stmt, struct wb_arena *arena, struct wb_span *keys,
+                         size_t *count, struct wb_err *err)
+{
+    for (;;) {
+        bool row;
+        if (wb_db_step(stmt, &row, err) != WB_OK)
+            return WB_ERROR;
+        if (!row)
+            return WB_OK;
+        keys[(*count)++] = wb_arena_span(arena, wb_db_column_span(stmt, 0));
+    }
+}
+
+static enum wb_rc priority_below(struct wb_ledger *ledger, const char *target, enum wb_lane lane,
+                                 int64_t *priority, bool *ret_any, struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[PRIORITY_BELOW];
+    (void)sqlite3_bind_text(stmt, 1, target, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int(stmt, 2, (int)lane);
+    (void)sqlite3_bind_int64(stmt, 3, *priority);
+    if (wb_db_step(stmt, ret_any, err) != WB_OK)
+        return WB_ERROR;
+    *ret_any = *ret_any && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER;
+    *priority = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+enum wb_rc wb_ledger_waiting(struct wb_ledger *ledger, const char *target, enum wb_lane lane,
+                             int64_t now_ms, size_t limit, struct wb_arena *arena,
+                             struct wb_span *ret_keys, size_t *ret_count, struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[WAITING];
+    int64_t priority = INT64_MAX;
+    *ret_count = 0;
+    while (*ret_count < limit) {
+        bool any;
+        if (priority_below(ledger, target, lane, &priority, &any, err) != WB_OK)
+            return WB_ERROR;
+        if (!any)
+            return WB_OK;
+        (void)sqlite3_bind_text(stmt, 1, target, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int(stmt, 2, (int)lane);
+        (void)sqlite3_bind_int64(stmt, 3, priority);
+        (void)sqlite3_bind_int64(stmt, 4, now_ms);
+        (void)sqlite3_bind_int64(stmt, 5, (int64_t)(limit - *ret_count));
+        if (gather(stmt, arena, ret_keys, ret_count, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
+
+enum wb_rc wb_ledger_overdue(struct wb_ledger *ledger, int64_t now_ms, size_t limit,
+                             struct wb_arena *arena, struct wb_span *ret_keys, size_t *ret_count,
+                             struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[OVERDUE];
+    *ret_count = 0;
+    (void)sqlite3_bind_int64(stmt, 1, now_ms);
+    (void)sqlite3_bind_int64(stmt, 2, (int64_t)limit);
+    return gather(stmt, arena, ret_keys, ret_count, err);
+}
+
+enum wb_rc wb_ledger_count(struct wb_ledger *ledger,
+                           void (*visit)(void *arg, const char *target, enum wb_lane lane,
+                                         enum wb_standing standing, int64_t count),
+                           void *arg, struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[COUNTS];
+    for (;;) {
+        bool row;
+        if (wb_db_step(stmt, &row, err) != WB_OK)
+            return WB_ERROR;
+        if (!row)
+            return WB_OK;
+        int standing = sqlite3_column_int(stmt, 2);
+        if (standing > 0 && standing < WB_STANDING_COUNT)
+            visit(arg, (const char *)sqlite3_column_text(stmt, 0),
+                  sqlite3_column_int(stmt, 1) == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL,
+                  (enum wb_standing)standing, sqlite3_column_int64(stmt, 3));
+    }
+}
