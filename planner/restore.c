@@ -1,0 +1,115 @@
+/* From the log to the ledgers: what the changelog topics hold past what each ledger reflects. */
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "planner/shell.h"
+
+enum { BEAT_EVERY = 4096 };
+
+struct restoring {
+    struct wb_shell *shell;
+    enum wb_topic topic;
+    size_t records;
+};
+
+/* A job's lane goes by the rules as they are now; it is corrected when the job is next touched. */
+static enum wb_rc take_job(struct restoring *restoring, struct wb_ledger *ledger,
+                           const struct wb_message *message, struct wb_err *err)
+{
+    void *record;
+    struct wb_shell *shell = restoring->shell;
+    if (!message->value.data)
+        return wb_ledger_put_job(ledger, message->key, NULL, WB_LANE_SMALL, message->value, err);
+    wb_arena_reset(shell->arena);
+    if (wb_codec_decode_as(shell->codec, WB_RECORD_JOB, message->value, shell->arena, &record,
+                           err) != WB_OK)
+        return WB_ERROR;
+    struct wb_policy policy =
+        wb_catalog_policy(shell, ((struct wb_job *)record)->target,
+                          ((struct wb_job *)record)->source, ((struct wb_job *)record)->path);
+    return wb_ledger_put_job(ledger, message->key, record, wb_plan_lane(&policy, record),
+                             message->value, err);
+}
+
+static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_err *err)
+{
+    struct restoring *restoring = arg;
+    struct wb_shell *shell = restoring->shell;
+    struct wb_ledger *ledger = shell->parts[message->partition].ledger;
+    if (++restoring->records % BEAT_EVERY == 0)
+        wb_health_beat(shell->env->health);
+    if (!ledger)
+        return WB_OK;
+    struct wb_err why;
+    enum wb_rc rc = restoring->topic == WB_TOPIC_JOBS
+                        ? take_job(restoring, ledger, message, &why)
+                        : wb_ledger_put_replica(ledger, message->key, message->value, &why);
+    if (rc == WB_OK)
+        return WB_OK;
+    /* Only we write here; a record of a stranger must not stop the partition for ever. */
+    if (why.category != WB_CAT_INVALID) {
+        *err = why;
+        return WB_ERROR;
+    }
+    WB_LOG(WB_LOG_ERROR, "changelog record can't be read, passed over",
+           WB_LOG_STR("topic", message->topic), WB_LOG_INT("partition", message->partition),
+           WB_LOG_INT("offset", message->offset), WB_LOG_STR("reason", why.text));
+    return WB_OK;
+}
+
+/* Offsets past the end are those of a topic that was made anew. */
+static enum wb_rc check_end(struct wb_shell *shell, int32_t partition, enum wb_topic topic,
+                            struct wb_err *err)
+{
+    int64_t low;
+    int64_t high;
+    struct wb_ledger *ledger = shell->parts[partition].ledger;
+    if (wb_ledger_next(ledger, topic) < 0)
+        return WB_OK;
+    if (wb_consumer_watermarks(shell->consumer, shell->topics[topic], partition, &low, &high,
+                               err) != WB_OK)
+        return WB_ERROR;
+    return wb_ledger_next(ledger, topic) > high ? wb_ledger_reset(ledger, err) : WB_OK;
+}
+
+static enum wb_rc catch_up(struct wb_shell *shell, enum wb_topic topic, const int32_t *partitions,
+                           size_t count, struct wb_err *err)
+{
+    struct restoring restoring = {.shell = shell, .topic = topic};
+    int64_t *from WB_AUTO(wb_free_ptr) = wb_xcalloc((size_t)shell->partitions, sizeof(*from));
+    for (int32_t p = 0; p < shell->partitions; p++)
+        from[p] = INT64_MAX;
+    for (size_t i = 0; i < count; i++)
+        from[partitions[i]] = wb_ledger_next(shell->parts[partitions[i]].ledger, topic);
+    if (wb_log_scan(shell->env->config, shell->topics[topic], from, shell->partitions, take,
+                    &restoring, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
+        wb_ledger_set_next(shell->parts[partitions[i]].ledger, topic, from[partitions[i]]);
+    WB_LOG(WB_LOG_INFO, "state read from the log", WB_LOG_STR("topic", shell->topics[topic]),
+           WB_LOG_INT("partitions", (int64_t)count),
+           WB_LOG_INT("records", (int64_t)restoring.records));
+    return WB_OK;
+}
+
+enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
+                      struct wb_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct wb_part *part = &shell->parts[partitions[i]];
+        if (wb_ledger_open(shell->slot.folder, partitions[i], &part->ledger, err) != WB_OK ||
+            check_end(shell, partitions[i], WB_TOPIC_JOBS, err) != WB_OK ||
+            check_end(shell, partitions[i], WB_TOPIC_REPLICAS, err) != WB_OK)
+            return WB_ERROR;
+    }
+    if (catch_up(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
+        catch_up(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++) {
+        if (wb_ledger_commit(shell->parts[partitions[i]].ledger, err) != WB_OK)
+            return WB_ERROR;
+        shell->parts[partitions[i]].ours = true;
+    }
+    return WB_OK;
+}
