@@ -20,6 +20,7 @@ struct wb_flag {
 };
 
 struct wb_command;
+struct wb_parsed;
 
 /* One invocation: global choices, and the command's own flags and words. */
 struct wb_cli {
@@ -29,15 +30,15 @@ struct wb_cli {
     bool quiet;
     bool verbose;
     bool watch;
-    bool progress;      /* asked for, or stderr is a terminal and not quiet */
-    bool dry_run;       /* -n */
-    bool yes;           /* -y */
-    bool color;         /* of stdout */
-    int64_t timeout_ms; /* 0: none */
-    int64_t stats_ms;   /* --stats: interval of progress lines, 0: none */
+    bool progress;            /* asked for, or stderr is a terminal and not quiet */
+    bool dry_run;             /* -n */
+    bool yes;                 /* -y */
+    bool color;               /* of stdout */
+    int64_t timeout_ms;       /* 0: none */
+    int64_t stats_ms;         /* --stats: interval of progress lines, 0: none */
     const char *const *words; /* what is left after the command's name */
     size_t word_count;
-    void *flags; /* see wb_cli_flag */
+    const struct wb_parsed *parsed; /* see wb_cli_flag */
 };
 
 struct wb_command {
@@ -56,13 +57,22 @@ struct wb_command {
 /* NULL-terminated, in the order of help. */
 extern const struct wb_command *const wb_commands[];
 
+/* The whole program; returns the exit code (INTERFACE of the project: 0 done … 9 nothing to do). */
+int wb_cli_main(int argc, char **argv);
+
 /* The value of a command's flag ("" for a switch that is set), NULL when it was not given. `index`
- * counts repeated ones. */
+ * counts repeated ones. Global flags are found too, but only those on the command line. */
 const char *wb_cli_flag_at(const struct wb_cli *cli, const char *name, size_t index);
 static inline const char *wb_cli_flag(const struct wb_cli *cli, const char *name)
 {
     return wb_cli_flag_at(cli, name, 0);
 }
+
+/* The same, parsed; `fallback` when not given. USAGE names the flag. */
+enum wb_rc wb_cli_flag_int(const struct wb_cli *cli, const char *name, int64_t least, int64_t most,
+                           int64_t fallback, int64_t *ret, struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_cli_flag_size(const struct wb_cli *cli, const char *name, int64_t fallback,
+                            int64_t *ret, struct wb_err *err) WB_MUST_USE;
 
 /* `waybill: <message> (class)` on stderr; returns the exit code of the error's category. */
 int wb_cli_fail(const struct wb_cli *cli, const struct wb_err *err);

@@ -1,0 +1,239 @@
+#include "cli/commands.h"
+#include "cli/lists.h"
+#include "cli/out.h"
+#include "cli/render.h"
+#include "cli/view.h"
+#include "cli/watch.h"
+#include "core/base/clock.h"
+#include "core/base/path.h"
+
+enum { SHOWN_MAX = 8192, REASON_MAX = 700 };
+
+struct get {
+    struct wb_cli *cli;
+    struct wb_view *view;
+    struct wb_view_filter filter;
+    char source[64];
+    int64_t now_ms;
+    struct wb_list *list;
+    const struct kind *kind;
+};
+
+struct kind {
+    const char *name;
+    const struct wb_column *columns;
+    size_t column_count;
+    enum wb_view_set set;
+    const char *state;
+    void (*row)(struct get *get, const struct wb_view_row *row);
+};
+
+static void path_cell(struct wb_list *list, const char *node, struct wb_span path)
+{
+    char shown[SHOWN_MAX];
+    wb_list_cell(list, "%s:%s", node, wb_path_show(path, shown, sizeof(shown)));
+}
+
+static void age_cell(const struct get *get, int64_t since_ms)
+{
+    char age[16] = "-";
+    if (since_ms > 0)
+        wb_duration_format((get->now_ms - since_ms) / 1000 * 1000, age);
+    wb_list_cell(get->list, "%s", age);
+}
+
+/* ---- files ---- */
+
+static void size_cell(struct wb_list *list, const struct wb_version *version)
+{
+    char text[16] = "-";
+    if (version && version->size_bytes >= 0)
+        wb_size_format(version->size_bytes, text);
+    wb_list_cell(list, "%s", text);
+}
+
+static void file_row(struct get *get, const struct wb_view_row *row)
+{
+    const struct wb_replica *replica = row->replica;
+    const struct wb_job *job = row->job;
+    char time[32];
+    char sha[80] = "-";
+    path_cell(get->list, job ? job->source : replica->source, job ? job->path : replica->path);
+    wb_list_cell(get->list, "%s", job ? job->target : replica->target);
+    wb_list_cell(get->list, "%s", wb_view_state(row));
+    size_cell(get->list, replica && replica->version ? replica->version
+                         : job                       ? job->version
+                                                     : NULL);
+    wb_list_cell(get->list, "%s", wb_out_time(replica ? replica->proved_ms : 0, get->now_ms, time));
+    wb_list_cell(get->list, "%s",
+                 wb_strategy_name(replica && !job ? replica->strategy : job->strategy));
+    wb_list_cell(get->list, "%d", replica && !job ? replica->attempts : job->attempt);
+    if (replica && replica->sha256.len == 32)
+        for (size_t i = 0; i < 32; i++)
+            (void)snprintf(sha + 2 * i, 3, "%02x", replica->sha256.data[i]);
+    wb_list_cell(get->list, "%s", sha);
+}
+
+static json_t *file_json(const struct get *get, const struct wb_view_row *row)
+{
+    json_t *object = row->replica ? wb_render_replica(get->cli, row->replica) : json_object();
+    if (!row->replica) {
+        wb_json_set_str(object, "source", row->job->source);
+        wb_json_set_str(object, "target", row->job->target);
+        wb_out_set_path(get->cli, object, row->job->path);
+    }
+    wb_json_set_str(object, "state", wb_view_state(row));
+    if (row->job)
+        wb_json_set_str(object, "job", row->job->id);
+    return object;
+}
+
+/* ---- jobs and dead ---- */
+
+static void job_row(struct get *get, const struct wb_view_row *row)
+{
+    const struct wb_job *job = row->job;
+    char reason[REASON_MAX];
+    wb_list_cell(get->list, "%s", job->id);
+    path_cell(get->list, job->source, job->path);
+    wb_list_cell(get->list, "%s", job->target);
+    wb_list_cell(get->list, "%s", wb_job_state_name(job->state));
+    wb_list_cell(get->list, "%s", wb_strategy_name(job->strategy));
+    wb_list_cell(get->list, "%d/%d", job->attempt, job->max_attempts);
+    age_cell(get, job->created_ms);
+    wb_render_reason(job->error, reason, sizeof(reason));
+    wb_list_cell(get->list, "%s", *reason ? reason : job->reason);
+}
+
+static void dead_row(struct get *get, const struct wb_view_row *row)
+{
+    const struct wb_job *job = row->job;
+    char reason[REASON_MAX];
+    wb_list_cell(get->list, "%s", job->id);
+    path_cell(get->list, job->source, job->path);
+    wb_list_cell(get->list, "%s", job->target);
+    wb_list_cell(get->list, "%d", job->attempt);
+    age_cell(get, job->updated_ms);
+    wb_render_reason(job->error, reason, sizeof(reason));
+    wb_list_cell(get->list, "%s", *reason ? reason : job->reason);
+}
+
+static const struct wb_column file_columns[] = {
+    {"FILE", false, false},   {"TARGET", false, false}, {"STATE", false, false},
+    {"SIZE", true, false},    {"PROVED", false, false}, {"STRATEGY", false, false},
+    {"ATTEMPTS", true, true}, {"SHA256", false, true},
+};
+static const struct wb_column job_columns[] = {
+    {"ID", false, false},    {"FILE", false, false},     {"TARGET", false, false},
+    {"STATE", false, false}, {"STRATEGY", false, false}, {"ATTEMPT", true, false},
+    {"AGE", true, false},    {"REASON", false, false},
+};
+static const struct wb_column dead_columns[] = {
+    {"ID", false, false},      {"FILE", false, false}, {"TARGET", false, false},
+    {"ATTEMPTS", true, false}, {"AGE", true, false},   {"REASON", false, false},
+};
+
+static const struct kind kinds[] = {
+    {"files", file_columns, 8, WB_VIEW_FILES, NULL, file_row},
+    {"jobs", job_columns, 8, WB_VIEW_JOBS, NULL, job_row},
+    {"dead", dead_columns, 6, WB_VIEW_JOBS, "dead", dead_row},
+};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* ---- the command ---- */
+
+static enum wb_rc visit(void *arg, const struct wb_view_row *row, struct wb_err *err)
+{
+    struct get *get = arg;
+    (void)err;
+    if (!wb_list_is_json(get->list))
+        get->kind->row(get, row);
+    else if (get->kind->set == WB_VIEW_FILES)
+        wb_list_object(get->list, file_json(get, row));
+    else
+        wb_list_object(get->list, wb_render_job(get->cli, row->job));
+    return WB_OK;
+}
+
+static enum wb_rc show(void *arg, struct wb_err *err)
+{
+    struct get *get = arg;
+    const struct kind *kind = get->kind;
+    struct wb_list *list WB_AUTO(wb_list_end) =
+        wb_list_new(get->cli, kind->name, kind->columns, kind->column_count);
+    get->list = list;
+    get->now_ms = wb_clock_wall_ms();
+    return wb_view_each(get->view, &get->filter, visit, get, err);
+}
+
+static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
+{
+    const struct get *get = arg;
+    return wb_view_refresh(get->view, ret_changed, err);
+}
+
+static enum wb_rc read_filter(struct get *get, struct wb_err *err)
+{
+    get->filter.set = get->kind->set;
+    get->filter.state = get->kind->state ? get->kind->state : wb_cli_flag(get->cli, "state");
+    get->filter.target = wb_cli_flag(get->cli, "target");
+    if (get->cli->word_count < 2)
+        return WB_OK;
+    if (wb_path_split(get->cli->words[1], get->source, &get->filter.path, err) != WB_OK)
+        return WB_ERROR;
+    get->filter.source = get->source;
+    return WB_OK;
+}
+
+static int run_kind(struct wb_cli *cli, const struct kind *kind)
+{
+    struct wb_err err;
+    struct wb_view *view WB_AUTO(wb_view_free) = NULL;
+    struct get get = {.cli = cli, .kind = kind};
+    if (read_filter(&get, &err) != WB_OK || wb_view_open(cli->config, &view, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    get.view = view;
+    return wb_watch_run(cli, look, show, &get);
+}
+
+static int run_get(struct wb_cli *cli)
+{
+    const char *names[KINDS + 3] = {"nodes", "rules"};
+    if (strcmp(cli->words[0], "nodes") == 0)
+        return wb_node_list(cli);
+    if (strcmp(cli->words[0], "rules") == 0)
+        return wb_rule_list(cli);
+    for (size_t i = 0; i < KINDS; i++) {
+        names[i + 2] = kinds[i].name;
+        if (strcmp(cli->words[0], kinds[i].name) == 0)
+            return run_kind(cli, &kinds[i]);
+    }
+    const char *nearest = wb_nearest_name(cli->words[0], names);
+    if (nearest)
+        return wb_cli_usage(cli, "unknown kind \"%s\", did you mean \"%s\"", cli->words[0],
+                            nearest);
+    return wb_cli_usage(cli, "unknown kind \"%s\"; there are jobs, files, nodes, rules and dead",
+                        cli->words[0]);
+}
+
+static const struct wb_flag flags[] = {
+    {"state", 0, "NAME", "only these: verified, superseded, deleted, dead, waiting, copying …"},
+    {"target", 0, "NODE", "only files on their way to this node, or there"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct wb_command wb_cmd_get = {
+    .name = "get",
+    .words = "jobs|files|nodes|rules|dead [NODE:PREFIX]",
+    .group = "observe",
+    .summary = "list jobs in flight, files, nodes, rules, or what is dead",
+    .help = "NODE:PREFIX names one file of a source node, or everything below a folder.\n\n"
+            "examples:\n"
+            "  waybill get files a:raw --state verified\n"
+            "  waybill get jobs -w\n"
+            "  waybill get dead --json\n",
+    .least_words = 1,
+    .most_words = 2,
+    .flags = flags,
+    .run = run_get,
+};

@@ -1,0 +1,248 @@
+/* Nodes: names for storage. What is added is looked at first, since a wrong root is easier mended
+ * here than found by workers. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/lists.h"
+#include "cli/out.h"
+#include "cli/render.h"
+#include "core/base/clock.h"
+#include "core/base/path.h"
+#include "core/stage/registry.h"
+#include "core/store/store.h"
+
+enum { OPTIONS_MOST = 32, ARENA_CAP = 64 * 1024 * 1024, EXIT_USAGE = 2 };
+
+/* ---- add ---- */
+
+static enum wb_rc read_options(const struct wb_cli *cli, struct wb_arena *arena,
+                               struct wb_node *node, struct wb_err *err)
+{
+    node->options = wb_arena_alloc(arena, OPTIONS_MOST * sizeof(*node->options));
+    const char *text;
+    while ((text = wb_cli_flag_at(cli, "opt", node->option_count))) {
+        char *copy = wb_arena_strdup(arena, text);
+        char *equals = strchr(copy, '=');
+        if (!equals || equals == copy)
+            return wb_err_set(err, WB_CAT_USAGE, "--opt: \"%s\" is not KEY=VALUE", text);
+        if (node->option_count == OPTIONS_MOST)
+            return wb_err_set(err, WB_CAT_USAGE, "--opt: more than %d options", OPTIONS_MOST);
+        *equals = 0;
+        node->options[node->option_count++] = (struct wb_pair){copy, equals + 1};
+    }
+    return WB_OK;
+}
+
+static const char *const *option_words(const struct wb_node *node, struct wb_arena *arena)
+{
+    const char **words = wb_arena_alloc(arena, (2 * node->option_count + 1) * sizeof(*words));
+    for (size_t i = 0; i < node->option_count; i++) {
+        words[2 * i] = node->options[i].key;
+        words[2 * i + 1] = node->options[i].value;
+    }
+    return words;
+}
+
+static enum wb_rc read_node(const struct wb_cli *cli, struct wb_arena *arena, struct wb_node *node,
+                            struct wb_err *err)
+{
+    node->name = cli->words[0];
+    node->url = cli->words[1];
+    node->site = wb_cli_flag(cli, "site");
+    node->secret = wb_cli_flag(cli, "secret");
+    node->state = WB_NODE_UP;
+    node->added_ms = node->since_ms = wb_clock_wall_ms();
+    if (wb_name_check(node->name, err) != WB_OK ||
+        (node->secret && wb_name_check(node->secret, err) != WB_OK) ||
+        (node->site && *node->site && wb_name_check(node->site, err) != WB_OK) ||
+        read_options(cli, arena, node, err) != WB_OK)
+        return WB_ERROR;
+    return wb_store_check_url(node->url, option_words(node, arena), err);
+}
+
+/* Says on stderr where the node can only be a source. */
+static void warn_read_only(const struct wb_node *node, const struct wb_store *store)
+{
+    static const char scheme[] = "file://";
+    bool local = strncmp(node->url, scheme, sizeof(scheme) - 1) == 0;
+    if (store->caps.writes && (!local || access(node->url + sizeof(scheme) - 1, W_OK) == 0))
+        return;
+    (void)fprintf(stderr, "waybill: \"%s\" cannot be written to; it can be a source only\n",
+                  node->url);
+}
+
+static enum wb_rc look_at(const struct wb_cli *cli, const struct wb_node *node,
+                          struct wb_arena *arena, struct wb_err *err)
+{
+    struct wb_store *store WB_AUTO(wb_store_close) = NULL;
+    int64_t free_bytes = -1;
+    if (wb_store_open(node->name, node->url, option_words(node, arena), cli->config, &store, err) !=
+            WB_OK ||
+        wb_store_check(store, &free_bytes, err) != WB_OK)
+        return WB_ERROR;
+    warn_read_only(node, store);
+    return WB_OK;
+}
+
+static int run_add(struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_node node = {0};
+    struct wb_node *former = NULL;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (read_node(cli, arena, &node, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    if (!wb_cli_flag(cli, "force") && look_at(cli, &node, arena, &err) != WB_OK)
+        return wb_cli_fail_hint(cli, &err,
+                                "mend it, or give --force where only other machines reach it");
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    bool known = wb_registry_node(registry, node.name, arena, &former, &err) == WB_OK;
+    if (known)
+        node.added_ms = former->added_ms;
+    if (!cli->dry_run && wb_registry_put_node(cli->config, &node, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_out_done(cli, known ? "changed" : "added", node.name, "node %s %s", node.name,
+                known ? "changed" : "added");
+    return 0;
+}
+
+/* ---- ls ---- */
+
+static void node_row(struct wb_list *list, const struct wb_node *node, int64_t now_ms)
+{
+    char since[16] = "-";
+    if (node->since_ms > 0)
+        wb_duration_format(now_ms - node->since_ms, since);
+    wb_list_cell(list, "%s", node->name);
+    wb_list_cell(list, "%s", wb_node_state_name(node->state));
+    wb_list_cell(list, "%s", since);
+    wb_list_cell(list, "%s", *node->site ? node->site : "-");
+    wb_list_cell(list, "%s", node->url);
+    wb_list_cell(list, "%s", *node->secret ? node->secret : "-");
+    wb_list_cell(list, "%s", node->reason);
+}
+
+int wb_node_list(const struct wb_cli *cli)
+{
+    static const struct wb_column columns[] = {{"NAME", false, false},  {"STATE", false, false},
+                                               {"SINCE", true, false},  {"SITE", false, false},
+                                               {"URL", false, false},   {"SECRET", false, true},
+                                               {"REASON", false, false}};
+    struct wb_err err;
+    struct wb_node **nodes;
+    size_t count = 0;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_registry_nodes(registry, arena, &nodes, &count);
+    struct wb_list *list WB_AUTO(wb_list_end) = wb_list_new(cli, "nodes", columns, 7);
+    for (size_t i = 0; i < count; i++) {
+        if (wb_list_is_json(list))
+            wb_list_object(list, wb_render_node(nodes[i]));
+        else
+            node_row(list, nodes[i], wb_clock_wall_ms());
+    }
+    return 0;
+}
+
+static int run_ls(struct wb_cli *cli)
+{
+    return wb_node_list(cli);
+}
+
+/* ---- rm ---- */
+
+static bool names_node(const struct wb_rule *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->target_count; i++)
+        if (strcmp(rule->targets[i], name) == 0)
+            return true;
+    return strcmp(rule->source, name) == 0;
+}
+
+static const struct wb_rule *rule_that_names(struct wb_registry *registry, const char *name,
+                                             struct wb_arena *arena)
+{
+    struct wb_rule **rules;
+    size_t count = 0;
+    wb_registry_rules(registry, arena, &rules, &count);
+    for (size_t i = 0; i < count; i++)
+        if (names_node(rules[i], name))
+            return rules[i];
+    return NULL;
+}
+
+static int run_rm(struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_node *node = NULL;
+    char question[160];
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        wb_registry_node(registry, cli->words[0], arena, &node, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    const struct wb_rule *rule = rule_that_names(registry, node->name, arena);
+    if (rule) {
+        (void)wb_err_set(&err, WB_CAT_USAGE, "node \"%s\" is named by rule \"%s\"", node->name,
+                         rule->name);
+        (void)snprintf(question, sizeof(question), "change it first: waybill rule rm %s",
+                       rule->name);
+        return wb_cli_fail_hint(cli, &err, question);
+    }
+    (void)snprintf(question, sizeof(question), "remove node \"%s\" (its files stay)", node->name);
+    if (!wb_cli_confirm(cli, question))
+        return EXIT_USAGE;
+    if (!cli->dry_run && wb_registry_remove_node(cli->config, node->name, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_out_done(cli, "removed", node->name, "node %s removed", node->name);
+    return 0;
+}
+
+static const struct wb_flag add_flags[] = {
+    {"secret", 0, "NAME", "name of the secret; its value is never given here"},
+    {"opt", 0, "KEY=VALUE", "option of the backend; may be given again"},
+    {"force", 0, NULL, "add it even if it cannot be reached from here"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct wb_command wb_cmd_node_add = {
+    .name = "node add",
+    .words = "NAME URL",
+    .group = "configure",
+    .summary = "name a storage node, or change where a name leads to",
+    .help = "The root must be there and be a folder; one that cannot be written to is taken with\n"
+            "a warning, as it may be a source only. --site says where the node is; the default\n"
+            "site needs no name. A secret NAME is looked up by workers as\n"
+            "WAYBILL_SECRET_<NAME>, then as a file in $CREDENTIALS_DIRECTORY or secrets.dir.\n\n"
+            "examples:\n"
+            "  waybill node add a file:///srv/a\n"
+            "  waybill node add b file:///srv/b --site dc2 --force\n",
+    .least_words = 2,
+    .most_words = 2,
+    .flags = add_flags,
+    .run = run_add,
+};
+
+const struct wb_command wb_cmd_node_ls = {
+    .name = "node ls",
+    .group = "configure",
+    .summary = "list the nodes",
+    .help = "example:\n  waybill node ls -o wide\n",
+    .run = run_ls,
+};
+
+const struct wb_command wb_cmd_node_rm = {
+    .name = "node rm",
+    .words = "NAME",
+    .group = "configure",
+    .summary = "forget a node; its files stay",
+    .help = "Refused while a rule names it.\n\nexample:\n  waybill node rm old --yes\n",
+    .least_words = 1,
+    .most_words = 1,
+    .run = run_rm,
+};

@@ -1,0 +1,363 @@
+/* Rules: what goes where. A rule is checked against the nodes and the other rules before it is
+ * written, since the planner takes what it finds. */
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/lists.h"
+#include "cli/out.h"
+#include "cli/render.h"
+#include "core/base/clock.h"
+#include "core/base/path.h"
+#include "core/stage/registry.h"
+#include "planner/rules.h"
+
+enum { TARGETS_MOST = 64, ARENA_CAP = 64 * 1024 * 1024, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4 };
+
+static const char *const strategies[] = {"auto", "batch", "direct", "chunked", "streaming", NULL};
+static const char *const delete_words[] = {"ignore", "propagate", NULL};
+
+/* ---- set ---- */
+
+static enum wb_rc demand_word(const char *flag, const char *value, const char *const *words,
+                              struct wb_err *err)
+{
+    for (size_t i = 0; words[i]; i++)
+        if (strcmp(words[i], value) == 0)
+            return WB_OK;
+    const char *nearest = wb_nearest_name(value, words);
+    return wb_err_set(err, WB_CAT_USAGE, "--%s: unknown value \"%s\"%s%s%s", flag, value,
+                      nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+                      nearest ? "\"" : "");
+}
+
+static enum wb_rc read_match(const struct wb_cli *cli, struct wb_arena *arena, struct wb_rule *rule,
+                             struct wb_err *err)
+{
+    const char *text = wb_cli_flag(cli, "match");
+    const char *colon = text ? strchr(text, ':') : NULL;
+    if (!text)
+        return wb_err_set(err, WB_CAT_USAGE, "--match is missing, for example --match 'a:**'");
+    if (!colon || colon == text)
+        return wb_err_set(err, WB_CAT_USAGE,
+                          "--match: \"%s\" is not NODE:PATTERN, for example 'a:**'", text);
+    rule->source = wb_arena_printf(arena, "%.*s", (int)(colon - text), text);
+    rule->pattern = wb_span_str(colon + 1);
+    return WB_OK;
+}
+
+static enum wb_rc read_targets(const struct wb_cli *cli, struct wb_arena *arena,
+                               struct wb_rule *rule, struct wb_err *err)
+{
+    const char *text;
+    rule->targets = wb_arena_alloc(arena, TARGETS_MOST * sizeof(*rule->targets));
+    for (size_t i = 0; (text = wb_cli_flag_at(cli, "to", i)); i++) {
+        char *rest = wb_arena_strdup(arena, text);
+        for (char *name; (name = strsep(&rest, ","));) {
+            if (!*name)
+                continue;
+            if (rule->target_count == TARGETS_MOST)
+                return wb_err_set(err, WB_CAT_USAGE, "--to: more than %d targets", TARGETS_MOST);
+            rule->targets[rule->target_count++] = name;
+        }
+    }
+    if (rule->target_count == 0)
+        return wb_err_set(err, WB_CAT_USAGE, "--to is missing, for example --to b,c");
+    return WB_OK;
+}
+
+static enum wb_rc read_numbers(const struct wb_cli *cli, struct wb_rule *rule, struct wb_err *err)
+{
+    int64_t priority;
+    int64_t attempts;
+    if (wb_cli_flag_int(cli, "priority", -1000, 1000, 0, &priority, err) != WB_OK ||
+        wb_cli_flag_int(cli, "attempts", 1, 1000, 0, &attempts, err) != WB_OK ||
+        wb_cli_flag_size(cli, "batch-below", -1, &rule->batch_below_bytes, err) != WB_OK ||
+        wb_cli_flag_size(cli, "direct-below", -1, &rule->direct_below_bytes, err) != WB_OK)
+        return WB_ERROR;
+    rule->priority = (int32_t)priority;
+    rule->attempts = (int32_t)attempts;
+    return WB_OK;
+}
+
+static enum wb_rc read_rule(const struct wb_cli *cli, struct wb_arena *arena, struct wb_rule *rule,
+                            struct wb_err *err)
+{
+    const char *strategy = wb_cli_flag(cli, "strategy");
+    const char *deletes = wb_cli_flag(cli, "deletes");
+    strategy = strategy ? strategy : "auto";
+    deletes = deletes ? deletes : "ignore";
+    rule->name = cli->words[0];
+    if (read_match(cli, arena, rule, err) != WB_OK ||
+        read_targets(cli, arena, rule, err) != WB_OK ||
+        demand_word("strategy", strategy, strategies, err) != WB_OK ||
+        demand_word("deletes", deletes, delete_words, err) != WB_OK ||
+        read_numbers(cli, rule, err) != WB_OK)
+        return WB_ERROR;
+    rule->strategy = wb_strategy_parse(strategy);
+    rule->deletes = strcmp(deletes, "propagate") == 0;
+    rule->options.sha256 = wb_cli_flag(cli, "sha256");
+    rule->options.owner = wb_cli_flag(cli, "owner");
+    rule->options.group = wb_cli_flag(cli, "group");
+    rule->options.xattrs = wb_cli_flag(cli, "xattrs");
+    rule->options.medium = wb_cli_flag(cli, "medium");
+    rule->updated_ms = wb_clock_wall_ms();
+    return wb_rule_check(rule, err);
+}
+
+static enum wb_rc check_against(struct wb_registry *registry, const struct wb_rule *rule,
+                                struct wb_arena *arena, struct wb_err *err)
+{
+    struct wb_node *node;
+    struct wb_rule **rules;
+    size_t count = 0;
+    if (wb_registry_node(registry, rule->source, arena, &node, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < rule->target_count; i++)
+        if (wb_registry_node(registry, rule->targets[i], arena, &node, err) != WB_OK)
+            return WB_ERROR;
+    wb_registry_rules(registry, arena, &rules, &count);
+    return wb_rules_check_circle(rules, count, rule, err);
+}
+
+static int run_set(struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_rule rule = {0};
+    struct wb_rule *former = NULL;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (read_rule(cli, arena, &rule, &err) != WB_OK ||
+        wb_registry_new(cli->config, &registry, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    if (check_against(registry, &rule, arena, &err) != WB_OK)
+        return wb_cli_fail_hint(cli, &err,
+                                err.category == WB_CAT_NOT_FOUND
+                                    ? "`waybill node ls` lists the nodes, `waybill node add` adds"
+                                    : NULL);
+    bool known = wb_registry_rule(registry, rule.name, arena, &former, &err) == WB_OK;
+    if (!cli->dry_run && wb_registry_put_rule(cli->config, &rule, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_out_done(cli, known ? "changed" : "added", rule.name, "rule %s %s", rule.name,
+                known ? "changed" : "added");
+    return 0;
+}
+
+/* ---- ls ---- */
+
+static const char *joined_targets(const struct wb_rule *rule, char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < rule->target_count && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? "," : "", rule->targets[i]);
+    return out;
+}
+
+static const char *option_text(const struct wb_options *options, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s%s%s%s%s", options->sha256 ? "sha256 " : "",
+                   options->owner ? "owner " : "", options->group ? "group " : "",
+                   options->xattrs ? "xattrs " : "", options->medium ? "medium " : "");
+    size_t len = strlen(out);
+    if (len)
+        out[len - 1] = 0;
+    return len ? out : "-";
+}
+
+static void rule_row(struct wb_list *list, const struct wb_rule *rule)
+{
+    char text[4096];
+    wb_list_cell(list, "%s", rule->name);
+    wb_list_cell(list, "%s:%s", rule->source, wb_path_show(rule->pattern, text, sizeof(text)));
+    wb_list_cell(list, "%s", joined_targets(rule, text, sizeof(text)));
+    wb_list_cell(list, "%s", wb_strategy_name(rule->strategy));
+    wb_list_cell(list, "%s", rule->deletes ? "propagate" : "ignore");
+    wb_list_cell(list, "%d", rule->priority);
+    wb_list_cell(list, "%s", option_text(&rule->options, text, sizeof(text)));
+}
+
+static void print_rules(const struct wb_cli *cli, struct wb_rule *const *rules, size_t count)
+{
+    static const struct wb_column columns[] = {
+        {"NAME", false, false},     {"MATCH", false, false},   {"TO", false, false},
+        {"STRATEGY", false, false}, {"DELETES", false, false}, {"PRIORITY", true, false},
+        {"OPTIONS", false, false}};
+    struct wb_list *list WB_AUTO(wb_list_end) = wb_list_new(cli, "rules", columns, 7);
+    for (size_t i = 0; i < count; i++) {
+        if (wb_list_is_json(list))
+            wb_list_object(list, wb_render_rule(cli, rules[i]));
+        else
+            rule_row(list, rules[i]);
+    }
+}
+
+int wb_rule_list(const struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_rule **rules;
+    size_t count = 0;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_registry_rules(registry, arena, &rules, &count);
+    print_rules(cli, rules, count);
+    return 0;
+}
+
+static int run_ls(struct wb_cli *cli)
+{
+    return wb_rule_list(cli);
+}
+
+/* ---- rm ---- */
+
+static int run_rm(struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_rule *rule = NULL;
+    char question[128];
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        wb_registry_rule(registry, cli->words[0], arena, &rule, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    (void)snprintf(question, sizeof(question), "remove rule \"%s\" (no file is touched)",
+                   rule->name);
+    if (!wb_cli_confirm(cli, question))
+        return EXIT_USAGE;
+    if (!cli->dry_run && wb_registry_remove_rule(cli->config, rule->name, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_out_done(cli, "removed", rule->name, "rule %s removed", rule->name);
+    return 0;
+}
+
+/* ---- test ---- */
+
+static json_t *route_json(const struct wb_route *route)
+{
+    const struct wb_policy *policy = &route->policy;
+    json_t *object = json_object();
+    wb_json_set_str(object, "target", route->target);
+    wb_json_set_str(object, "rule", policy->rule);
+    wb_json_set_str(object, "strategy", wb_strategy_name(policy->strategy));
+    wb_json_set_str(object, "deletes", policy->deletes ? "propagate" : "ignore");
+    wb_json_set_int(object, "priority", policy->priority);
+    wb_json_set_int(object, "attempts", policy->max_attempts);
+    wb_json_set_int(object, "batch_below", policy->batch_below_bytes);
+    wb_json_set_int(object, "direct_below", policy->direct_below_bytes);
+    (void)json_object_set_new(object, "options", wb_render_options(&policy->options));
+    return object;
+}
+
+static json_t *matching_names(struct wb_rule *const *rules, size_t count, const char *node,
+                              struct wb_span path)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rules[i]->source, node) == 0 && wb_glob_match(rules[i]->pattern, path))
+            (void)json_array_append_new(names, json_string(rules[i]->name));
+    return names;
+}
+
+static int show_routes(struct wb_cli *cli, struct wb_registry *registry, const char *node,
+                       struct wb_span path)
+{
+    struct wb_rule **rules;
+    struct wb_route *routes;
+    size_t count = 0;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    wb_registry_rules(registry, arena, &rules, &count);
+    struct wb_policy defaults = wb_rules_defaults(cli->config);
+    size_t found = wb_rules_routes(rules, count, &defaults, node, path, arena, &routes);
+    json_t *document = json_object();
+    wb_json_set_str(document, "node", node);
+    wb_out_set_path(cli, document, path);
+    (void)json_object_set_new(document, "rules", matching_names(rules, count, node, path));
+    json_t *targets = json_array();
+    for (size_t i = 0; i < found; i++)
+        (void)json_array_append_new(targets, route_json(&routes[i]));
+    (void)json_object_set_new(document, "targets", targets);
+    wb_out_document(cli, document);
+    return found ? 0 : EXIT_NOT_FOUND;
+}
+
+static int run_test(struct wb_cli *cli)
+{
+    struct wb_err err;
+    char name[64];
+    struct wb_span path;
+    struct wb_node *node;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_path_split(cli->words[0], name, &path, &err) != WB_OK ||
+        wb_path_check(path, &err) != WB_OK ||
+        wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        wb_registry_node(registry, name, arena, &node, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    return show_routes(cli, registry, name, path);
+}
+
+static const struct wb_flag set_flags[] = {
+    {"match", 0, "NODE:GLOB", "files this rule is for; ** crosses folders, * does not"},
+    {"to", 0, "NODE,…", "targets; may be given again"},
+    {"strategy", 0, "NAME", "auto, batch, direct, chunked or streaming"},
+    {"sha256", 0, NULL, "SHA-256 of each file as evidence"},
+    {"deletes", 0, "WHAT", "ignore (default) or propagate"},
+    {"priority", 0, "N", "higher goes first; default 0"},
+    {"batch-below", 0, "SIZE", "smaller files travel in batches"},
+    {"direct-below", 0, "SIZE", "smaller files are copied in one pass"},
+    {"attempts", 0, "N", "attempts before a file is dead"},
+    {"owner", 0, NULL, "keep the owner"},
+    {"group", 0, NULL, "keep the group"},
+    {"xattrs", 0, NULL, "keep extended attributes"},
+    {"medium", 0, NULL, "read from the medium, not the page cache"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct wb_command wb_cmd_rule_set = {
+    .name = "rule set",
+    .words = "NAME",
+    .group = "configure",
+    .summary = "make a rule, or replace the one of that name",
+    .help = "The nodes must be there. A rule that copies a node onto itself or, with the other\n"
+            "rules, round in a circle is refused.\n\n"
+            "examples:\n"
+            "  waybill rule set all --match 'a:**' --to b,c\n"
+            "  waybill rule set raw --match 'a:raw/**' --to b --sha256 --priority 10\n",
+    .least_words = 1,
+    .most_words = 1,
+    .flags = set_flags,
+    .run = run_set,
+};
+
+const struct wb_command wb_cmd_rule_ls = {
+    .name = "rule ls",
+    .group = "configure",
+    .summary = "list the rules",
+    .help = "example:\n  waybill rule ls --json\n",
+    .run = run_ls,
+};
+
+const struct wb_command wb_cmd_rule_rm = {
+    .name = "rule rm",
+    .words = "NAME",
+    .group = "configure",
+    .summary = "remove a rule; no file is touched",
+    .help = "example:\n  waybill rule rm raw --yes\n",
+    .least_words = 1,
+    .most_words = 1,
+    .run = run_rm,
+};
+
+const struct wb_command wb_cmd_rule_test = {
+    .name = "rule test",
+    .words = "NODE:PATH",
+    .group = "configure",
+    .summary = "show which rules match a file and what comes of them",
+    .help = "Exit code 4 when no rule sends the file anywhere. The file need not exist.\n\n"
+            "example:\n  waybill rule test a:raw/x.bin\n",
+    .least_words = 1,
+    .most_words = 1,
+    .run = run_test,
+};

@@ -1,0 +1,23 @@
+/* Records as JSON with the names of INTERFACE; the same objects make the text of `describe`. The
+ * caller owns what is returned. */
+#ifndef WB_CLI_RENDER_H
+#define WB_CLI_RENDER_H
+
+#include "cli/cli.h"
+#include "core/wire/records.h"
+
+/* NULL gives JSON null. */
+json_t *wb_render_error(const struct wb_err *err);
+json_t *wb_render_version(const struct wb_version *version);
+json_t *wb_render_options(const struct wb_options *options);
+
+/* All there is, `path` in the form that wb_out_set_path chooses. */
+json_t *wb_render_job(const struct wb_cli *cli, const struct wb_job *job);
+json_t *wb_render_replica(const struct wb_cli *cli, const struct wb_replica *replica);
+json_t *wb_render_node(const struct wb_node *node);
+json_t *wb_render_rule(const struct wb_cli *cli, const struct wb_rule *rule);
+
+/* "no space left on device (target, publish, ENOSPC)" in `out`; "" for NULL. Returns `out`. */
+const char *wb_render_reason(const struct wb_err *err, char *out, size_t size);
+
+#endif
