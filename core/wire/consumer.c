@@ -1,9 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/wire/kafka_parts.h"
 
-enum { ASK_TIMEOUT_MS = 10000, CLOSE_POLLS = 50, CLOSE_POLL_MS = 100 };
+enum { ASK_TIMEOUT_MS = 10000, ASK_AGAIN_MS = 20, CLOSE_POLLS = 50, CLOSE_POLL_MS = 100 };
 
 rd_kafka_topic_partition_list_t *wb_kafka_list(const struct wb_position *positions, size_t count)
 {
@@ -260,12 +261,27 @@ enum wb_rc wb_consumer_pause(struct wb_consumer *consumer, const struct wb_posit
     return code ? wb_kafka_failed(err, code, "cannot pause or resume") : WB_OK;
 }
 
+static bool is_moving(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 enum wb_rc wb_consumer_watermarks(struct wb_consumer *consumer, const char *topic,
                                   int32_t partition, int64_t *ret_low, int64_t *ret_high,
                                   struct wb_err *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(consumer->client, topic, partition,
-                                                                ret_low, ret_high, ASK_TIMEOUT_MS);
+    /* The leader of a new partition may need a moment before it knows that it is one. */
+    int64_t until_ms = wb_clock_mono_ms() + ASK_TIMEOUT_MS;
+    rd_kafka_resp_err_t code;
+    do {
+        code = rd_kafka_query_watermark_offsets(consumer->client, topic, partition, ret_low,
+                                                ret_high, ASK_TIMEOUT_MS);
+        if (!is_moving(code))
+            break;
+        (void)rd_kafka_poll(consumer->client, ASK_AGAIN_MS);
+    } while (wb_clock_mono_ms() < until_ms);
     return code ? wb_kafka_failed(err, code, "cannot ask for the ends of a partition") : WB_OK;
 }
 
