@@ -18,8 +18,9 @@ enum {
 
 struct check {
     struct wb_cli *cli;
-    FILE *combined; /* NULL: none */
-    json_t *files;  /* differences */
+    FILE *combined;       /* NULL: none */
+    json_t *files;        /* differences */
+    struct wb_span whole; /* the source's prefix: the name where it is a single file */
     int64_t same;
     int64_t missing_on_target;
     int64_t missing_on_source;
@@ -72,7 +73,10 @@ static enum wb_rc take(void *arg, enum wb_compare_mark mark, struct wb_span path
                        struct wb_err *err)
 {
     struct check *check = arg;
+    char shown[SHOWN_MAX];
     (void)err;
+    if (path.len == 0)
+        path = check->whole;
     count(check, mark);
     if (check->combined)
         print_line(check->combined, mark, path);
@@ -85,7 +89,8 @@ static enum wb_rc take(void *arg, enum wb_compare_mark mark, struct wb_span path
     if (check->combined != stdout)
         print_line(stdout, mark, path);
     if (*why && !check->cli->quiet)
-        (void)fprintf(stderr, "waybill: %s\n", why);
+        (void)fprintf(stderr, "waybill: \"%s\": %s\n", wb_path_show(path, shown, sizeof(shown)),
+                      why);
     return WB_OK;
 }
 
@@ -224,7 +229,7 @@ static int run_check(struct wb_cli *cli)
         side_open(cli, registry, cli->words[1], &target, &err) != WB_OK ||
         open_combined(cli, &combined, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
-    struct check check = {.cli = cli, .combined = combined, .files = files};
+    struct check check = {.cli = cli, .combined = combined, .files = files, .whole = source.prefix};
     if (compare(&check, &source, &target, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     if (wb_out_is_json(cli))

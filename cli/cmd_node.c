@@ -122,7 +122,7 @@ static void node_row(struct wb_list *list, const struct wb_node *node, int64_t n
     wb_list_cell(list, "%s", *node->site ? node->site : "-");
     wb_list_cell(list, "%s", node->url);
     wb_list_cell(list, "%s", *node->secret ? node->secret : "-");
-    wb_list_cell(list, "%s", node->reason);
+    wb_list_cell(list, "%s", *node->reason ? node->reason : "-");
 }
 
 int wb_node_list(const struct wb_cli *cli)

@@ -51,7 +51,8 @@ enum wb_rc wb_cli_flag_size(const struct wb_cli *cli, const char *name, int64_t 
 static int exit_code(const struct wb_err *err)
 {
     bool of_log = err->scope == WB_SCOPE_LOG &&
-                  (err->category == WB_CAT_UNREACHABLE || err->category == WB_CAT_TIMEOUT);
+                  (err->category == WB_CAT_UNREACHABLE || err->category == WB_CAT_TIMEOUT ||
+                   err->category == WB_CAT_IO);
     return of_log ? EXIT_KAFKA : wb_category_exit_code(err->category);
 }
 

@@ -1,0 +1,337 @@
+/* The command line as people meet it: what is understood, what is refused and with which words, and
+ * what the tables of commands and flags must hold to. */
+#include "tests/check.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/out.h"
+#include "cli/parse.h"
+
+enum { OUTPUT_MAX = 256 * 1024, WORDS_MOST = 16 };
+
+struct outcome {
+    int code;
+    char out[OUTPUT_MAX];
+    char err[OUTPUT_MAX];
+};
+
+/* ---- running the program in this process, its output caught ---- */
+
+static int redirect(FILE *stream, FILE *to)
+{
+    (void)fflush(stream);
+    int saved = dup(fileno(stream));
+    assert_true(dup2(fileno(to), fileno(stream)) >= 0);
+    return saved;
+}
+
+static void restore(FILE *stream, int saved, FILE *from, char out[OUTPUT_MAX])
+{
+    (void)fflush(stream);
+    assert_true(dup2(saved, fileno(stream)) >= 0);
+    (void)close(saved);
+    rewind(from);
+    size_t len = fread(out, 1, OUTPUT_MAX - 1, from);
+    out[len] = 0;
+    (void)fclose(from);
+}
+
+/* `line` is split at spaces. */
+static struct outcome *run(const char *line)
+{
+    static struct outcome *outcome;
+    char copy[512];
+    char *words[WORDS_MOST] = {copy};
+    int count = 0;
+    free(outcome);
+    outcome = NULL;
+    if (!line)
+        return NULL;
+    outcome = wb_xcalloc(1, sizeof(*outcome));
+    (void)snprintf(copy, sizeof(copy), "waybill %s", line);
+    for (char *rest = copy, *word; (word = strsep(&rest, " ")) && count < WORDS_MOST - 1;)
+        if (*word)
+            words[count++] = word;
+    words[count] = NULL;
+    FILE *out = tmpfile();
+    FILE *err = tmpfile();
+    assert_true(out && err);
+    int saved_out = redirect(stdout, out);
+    int saved_err = redirect(stderr, err);
+    outcome->code = wb_cli_main(count, words);
+    restore(stdout, saved_out, out, outcome->out);
+    restore(stderr, saved_err, err, outcome->err);
+    return outcome;
+}
+
+static void expect_refused(const char *line, const char *part)
+{
+    const struct outcome *outcome = run(line);
+    if (outcome->code != 2 || !strstr(outcome->err, part))
+        fail_msg("`waybill %s` gave %d and \"%s\", not 2 and \"%s\"", line, outcome->code,
+                 outcome->err, part);
+    assert_string_equal(outcome->out, "");
+}
+
+/* ---- the parser ---- */
+
+static struct wb_parsed *parse(int count, const char *const *words)
+{
+    struct wb_err err;
+    struct wb_parsed *parsed = NULL;
+    check_ok(wb_parse_flags(count, (char **)(uintptr_t)words, &parsed, &err));
+    check_ok(wb_parse_command(parsed, &err));
+    return parsed;
+}
+
+static void flags_may_stand_before_between_and_after_the_words(void **state)
+{
+    const char *const words[] = {"waybill", "-b",  "h:1",     "rule", "--to=b",   "set", "r",
+                                 "--to",    "c,d", "--match", "a:**", "--sha256", NULL};
+    (void)state;
+    struct wb_parsed *parsed WB_AUTO(wb_parsed_free) = parse(12, words);
+    assert_string_equal(parsed->command->name, "rule set");
+    assert_int_equal(parsed->word_count - parsed->name_words, 1);
+    assert_string_equal(parsed->words[2], "r");
+    const struct wb_cli cli = {.parsed = parsed};
+    assert_string_equal(wb_cli_flag_at(&cli, "to", 0), "b");
+    assert_string_equal(wb_cli_flag_at(&cli, "to", 1), "c,d");
+    assert_null(wb_cli_flag_at(&cli, "to", 2));
+    assert_string_equal(wb_cli_flag(&cli, "sha256"), "");
+    assert_null(wb_cli_flag(&cli, "xattrs"));
+    assert_string_equal(wb_cli_flag(&cli, "brokers"), "h:1");
+}
+
+static void after_two_dashes_all_is_words(void **state)
+{
+    const char *const words[] = {"waybill", "trace", "--", "--all", NULL};
+    (void)state;
+    struct wb_parsed *parsed WB_AUTO(wb_parsed_free) = parse(4, words);
+    assert_string_equal(parsed->words[1], "--all");
+    assert_null(wb_parsed_last(parsed, "all"));
+}
+
+static void a_lone_dash_is_a_value(void **state)
+{
+    const char *const words[] = {"waybill", "check", "a:", "b:", "--combined", "-", NULL};
+    (void)state;
+    struct wb_parsed *parsed WB_AUTO(wb_parsed_free) = parse(6, words);
+    assert_string_equal(wb_parsed_last(parsed, "combined"), "-");
+}
+
+static void mistakes_are_named_with_the_nearest_name(void **state)
+{
+    (void)state;
+    expect_refused("statsu", "unknown command \"statsu\", did you mean \"status\"");
+    expect_refused("node ad x y", "unknown command \"node ad\", did you mean \"node add\"");
+    expect_refused("nod ls", "unknown command \"nod\", did you mean \"node\"");
+    expect_refused("node", "\"node\" needs a second word");
+    expect_refused("xyzzy", "unknown command \"xyzzy\"");
+    expect_refused("status --confg x", "unknown flag \"--confg\", did you mean \"--config\"");
+    expect_refused("status --output=jsn", "unknown value \"jsn\", did you mean \"json\"");
+    expect_refused("get file", "unknown kind \"file\", did you mean \"files\"");
+    expect_refused("run planer", "unknown stage \"planer\", did you mean \"planner\"");
+    expect_refused("node ls --to x", "\"--to\" is no flag of \"node ls\"");
+    expect_refused("status --brokers", "missing argument");
+    expect_refused("node rm", "too few words; usage: waybill node rm NAME");
+    expect_refused("node ls x", "unexpected \"x\"");
+    expect_refused("help xyzzy", "no help on \"xyzzy\"");
+}
+
+static void values_are_checked_before_anything_is_reached(void **state)
+{
+    (void)state;
+    expect_refused("rule set r --match a --to b", "\"a\" is not NODE:PATTERN");
+    expect_refused("rule set r --to b", "--match is missing");
+    expect_refused("rule set r --match a:x", "--to is missing");
+    expect_refused("rule set r --match a:x --to a", "copies \"a\" onto itself");
+    expect_refused("rule set r --match a:x --to b --strategy bach", "did you mean \"batch\"");
+    expect_refused("rule set r --match a:x --to b --priority 1x", "--priority: \"1x\" is not a");
+    expect_refused("rule set r --match a:x --to b --attempts 0", "is not between 1 and 1000");
+    expect_refused("rule set r --match a:x --to b --batch-below 1Q", "--batch-below");
+    expect_refused("rule set R --match a:x --to b", "name \"R\" may hold only");
+    expect_refused("rule test a:../x", "path has a part \"..\"");
+    expect_refused("rule test a:/x", "path is absolute");
+    expect_refused("rule test x", "\"x\" is not NODE:PATH");
+    expect_refused("node add A file:///x", "name \"A\" may hold only");
+    expect_refused("node add a /x", "no scheme that is known");
+    expect_refused("node add a file://x", "file:// and an absolute path");
+    expect_refused("node add a file:///x --opt k", "--opt: \"k\" is not KEY=VALUE");
+    expect_refused("node add a file:///x --opt k=v", "unknown option \"k\"");
+    expect_refused("completion tcsh", "unknown shell \"tcsh\"");
+    expect_refused("status --timeout 5", "--timeout");
+    expect_refused("topics init --partitions 0", "--partitions");
+}
+
+static void a_wrong_configuration_file_is_refused_with_the_place(void **state)
+{
+    char path[] = "/tmp/waybill-cli-XXXXXX";
+    char line[128];
+    static const char text[] = "site: x\n\ntranfer:\n  memory: 1MiB\n";
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    (void)close(fd);
+    (void)snprintf(line, sizeof(line), "version -c %s", path);
+    expect_refused(line, ":3:1: unknown key \"tranfer\", did you mean \"transfer\"");
+    (void)setenv("WAYBILL_CONFIG", path, 1);
+    expect_refused("version", ":3:1: unknown key");
+    (void)unsetenv("WAYBILL_CONFIG");
+    (void)unlink(path);
+    expect_refused(line, path);
+}
+
+static void the_environment_has_a_twin_of_every_flag(void **state)
+{
+    (void)state;
+    (void)setenv("WAYBILL_OUTPUT", "json", 1);
+    const struct outcome *outcome = run("version");
+    assert_int_equal(outcome->code, 0);
+    assert_non_null(strstr(outcome->out, "\"schema\": \"waybill/v1\""));
+    assert_int_equal(run("version -o table")->code, 0);
+    assert_null(strstr(run("version -o table")->out, "schema"));
+    (void)setenv("WAYBILL_OUTPUT", "sideways", 1);
+    expect_refused("version", "WAYBILL_OUTPUT: unknown value \"sideways\"");
+    (void)unsetenv("WAYBILL_OUTPUT");
+}
+
+static void without_a_broker_the_exit_code_is_6(void **state)
+{
+    (void)state;
+    const struct outcome *outcome = run("topics check -b 127.0.0.1:1");
+    assert_int_equal(outcome->code, 6);
+    assert_non_null(strstr(outcome->err, "127.0.0.1:1"));
+}
+
+/* ---- the tables ---- */
+
+static const char *flag_argument(const struct wb_command *command, const char *name)
+{
+    for (const struct wb_flag *flag = command->flags; flag && flag->name; flag++)
+        if (strcmp(flag->name, name) == 0)
+            return flag->argument ? "value" : "switch";
+    return NULL;
+}
+
+static void a_flag_has_one_shape_in_all_commands(void **state)
+{
+    (void)state;
+    for (size_t i = 0; wb_commands[i]; i++)
+        for (const struct wb_flag *flag = wb_commands[i]->flags; flag && flag->name; flag++) {
+            const char *shape = flag->argument ? "value" : "switch";
+            for (size_t j = 0; wb_commands[j]; j++) {
+                const char *other = flag_argument(wb_commands[j], flag->name);
+                if (other)
+                    assert_string_equal(shape, other);
+            }
+            for (const struct wb_flag *row = wb_global_flags; row->name; row++) {
+                assert_string_not_equal(row->name, flag->name);
+                assert_true(!flag->short_name || row->short_name != flag->short_name);
+            }
+            assert_null(wb_config_row_by_flag(flag->name));
+        }
+}
+
+static void every_command_is_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; wb_commands[i]; i++) {
+        const struct wb_command *command = wb_commands[i];
+        bool known = false;
+        for (size_t g = 0; wb_help_groups[g]; g++)
+            known |= strcmp(wb_help_groups[g], command->group) == 0;
+        assert_true(known);
+        assert_non_null(command->run);
+        assert_non_null(command->summary);
+        assert_true(command->least_words <= command->most_words);
+        assert_true(command->least_words == 0 || command->words);
+        if (!command->help || !strstr(command->help, "waybill "))
+            fail_msg("help of \"%s\" has no example", command->name);
+    }
+}
+
+static void every_command_has_help(void **state)
+{
+    char line[96];
+    (void)state;
+    assert_non_null(strstr(run("--help")->out, "exit codes"));
+    for (size_t i = 0; wb_commands[i]; i++) {
+        const struct wb_command *command = wb_commands[i];
+        (void)snprintf(line, sizeof(line), "help %s", command->name);
+        struct outcome *outcome = run(line);
+        assert_int_equal(outcome->code, 0);
+        assert_non_null(strstr(outcome->out, command->summary));
+        for (const struct wb_flag *flag = command->flags; flag && flag->name; flag++)
+            assert_non_null(strstr(outcome->out, flag->help));
+        (void)snprintf(line, sizeof(line), "%s --help", command->name);
+        assert_non_null(strstr(run(line)->out, command->summary));
+        assert_non_null(strstr(run("help")->out, command->summary));
+    }
+}
+
+static void completion_and_manual_name_every_command_and_flag(void **state)
+{
+    static const char *const lines[] = {"completion bash", "completion zsh", "completion fish",
+                                        "man"};
+    (void)state;
+    for (size_t l = 0; l < 4; l++) {
+        const struct outcome *outcome = run(lines[l]);
+        assert_int_equal(outcome->code, 0);
+        for (size_t i = 0; wb_commands[i]; i++) {
+            const char *last = strrchr(wb_commands[i]->name, ' ');
+            assert_non_null(strstr(outcome->out, last ? last + 1 : wb_commands[i]->name));
+        }
+        assert_non_null(strstr(outcome->out, "brokers"));
+        assert_non_null(strstr(outcome->out, "combined"));
+    }
+}
+
+/* ---- words ---- */
+
+static void numbers_are_shown_with_thousands(void **state)
+{
+    char text[32];
+    (void)state;
+    assert_string_equal(wb_out_count(0, text), "0");
+    assert_string_equal(wb_out_count(911, text), "911");
+    assert_string_equal(wb_out_count(81204, text), "81,204");
+    assert_string_equal(wb_out_count(1000000, text), "1,000,000");
+    assert_string_equal(wb_out_count(-1234, text), "-1,234");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    (void)run(NULL);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flags_may_stand_before_between_and_after_the_words),
+        cmocka_unit_test(after_two_dashes_all_is_words),
+        cmocka_unit_test(a_lone_dash_is_a_value),
+        cmocka_unit_test(mistakes_are_named_with_the_nearest_name),
+        cmocka_unit_test(values_are_checked_before_anything_is_reached),
+        cmocka_unit_test(a_wrong_configuration_file_is_refused_with_the_place),
+        cmocka_unit_test(the_environment_has_a_twin_of_every_flag),
+        cmocka_unit_test(without_a_broker_the_exit_code_is_6),
+        cmocka_unit_test(a_flag_has_one_shape_in_all_commands),
+        cmocka_unit_test(every_command_is_whole),
+        cmocka_unit_test(every_command_has_help),
+        cmocka_unit_test(completion_and_manual_name_every_command_and_flag),
+        cmocka_unit_test(numbers_are_shown_with_thousands),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
