@@ -65,9 +65,9 @@ static void file_row(struct get *get, const struct wb_view_row *row)
                          : job                       ? job->version
                                                      : NULL);
     wb_list_cell(get->list, "%s", wb_out_time(replica ? replica->proved_ms : 0, get->now_ms, time));
-    wb_list_cell(get->list, "%s",
-                 wb_strategy_name(replica && !job ? replica->strategy : job->strategy));
-    wb_list_cell(get->list, "%d", replica && !job ? replica->attempts : job->attempt);
+    enum wb_strategy strategy = job ? job->strategy : replica->strategy;
+    wb_list_cell(get->list, "%s", strategy ? wb_strategy_name(strategy) : "-");
+    wb_list_cell(get->list, "%d", job ? job->attempt : replica->attempts);
     if (replica && replica->sha256.len == 32)
         for (size_t i = 0; i < 32; i++)
             (void)snprintf(sha + 2 * i, 3, "%02x", replica->sha256.data[i]);
@@ -135,7 +135,7 @@ static const struct wb_column dead_columns[] = {
 
 static const struct kind kinds[] = {
     {"files", file_columns, 8, WB_VIEW_FILES, NULL, file_row},
-    {"jobs", job_columns, 8, WB_VIEW_JOBS, NULL, job_row},
+    {"jobs", job_columns, 8, WB_VIEW_FLYING, NULL, job_row},
     {"dead", dead_columns, 6, WB_VIEW_JOBS, "dead", dead_row},
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };

@@ -1,59 +1,16 @@
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/out.h"
-#include "core/base/clock.h"
-#include "core/wire/log.h"
 #include "core/wire/topics.h"
 
-enum { EXIT_DIFFERENT = 5, READY_TIMEOUT_MS = 15000, READY_POLL_NS = 50000000 };
-
-/* ---- init ---- */
-
-static enum wb_rc ask_all(const struct wb_config *config, struct wb_consumer *consumer,
-                          struct wb_err *err)
-{
-    char name[256];
-    int32_t homes;
-    if (wb_topics_partitions(config, &homes, err) != WB_OK)
-        return WB_ERROR;
-    for (int i = 0; i < WB_TOPIC_COUNT; i++) {
-        const struct wb_topic_row *row = wb_topic_row((enum wb_topic)i);
-        int32_t count = row->home ? homes : row->partitions ? row->partitions : 1;
-        (void)wb_topic_name(config, row->topic, wb_config_text(config, WB_OPT_SITE), name);
-        for (int32_t partition = 0; partition < count; partition++) {
-            int64_t low;
-            int64_t high;
-            if (wb_consumer_watermarks(consumer, name, partition, &low, &high, err) != WB_OK)
-                return WB_ERROR;
-        }
-    }
-    return WB_OK;
-}
-
-/* A topic is made before its partitions have leaders: the command after this one would fail. */
-static enum wb_rc wait_ready(const struct wb_config *config, struct wb_err *err)
-{
-    struct wb_consumer *consumer WB_AUTO(wb_consumer_free) = NULL;
-    const struct timespec pause = {0, READY_POLL_NS};
-    int64_t deadline_ms = wb_clock_mono_ms() + READY_TIMEOUT_MS;
-    if (wb_consumer_new(config, NULL, NULL, &consumer, err) != WB_OK)
-        return WB_ERROR;
-    while (ask_all(config, consumer, err) != WB_OK) {
-        if (wb_clock_mono_ms() >= deadline_ms)
-            return wb_err_prefix(err, "the new topics are not ready");
-        (void)nanosleep(&pause, NULL);
-    }
-    return WB_OK;
-}
+enum { EXIT_DIFFERENT = 5 };
 
 static int run_init(struct wb_cli *cli)
 {
     struct wb_err err;
     int created = 0;
-    if (wb_topics_init(cli->config, cli->dry_run, &created, &err) != WB_OK ||
-        (created && !cli->dry_run && wait_ready(cli->config, &err) != WB_OK))
+    if (wb_topics_init(cli->config, cli->dry_run, &created, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     if (wb_out_is_json(cli)) {
         json_t *document = json_object();
@@ -66,8 +23,6 @@ static int run_init(struct wb_cli *cli)
     }
     return 0;
 }
-
-/* ---- check ---- */
 
 static int run_check(struct wb_cli *cli)
 {

@@ -25,6 +25,7 @@ void wb_list_cell(struct wb_list *list, const char *fmt, ...) WB_PRINTF(2, 3);
 /* Prints what is left and ends; fits WB_AUTO. */
 void wb_list_end(struct wb_list **list);
 
+/* -o json or ndjson. */
 bool wb_out_is_json(const struct wb_cli *cli);
 
 /* One document: `schema` is added. As JSON, or for people as indented `name: value` lines. Takes

@@ -57,7 +57,8 @@ struct wb_view_row {
 
 enum wb_view_set {
     WB_VIEW_FILES, /* every replica and every job */
-    WB_VIEW_JOBS   /* jobs only; `replica` is NULL */
+    WB_VIEW_JOBS,  /* jobs only, dead ones too; `replica` is NULL */
+    WB_VIEW_FLYING /* jobs in flight: not the dead */
 };
 
 struct wb_view_filter {

@@ -167,6 +167,8 @@ enum wb_rc wb_view_offsets(struct wb_view *view, const char *source, const char 
 
 static const char jobs_sql[] =
     "SELECT key, value, NULL FROM jobs WHERE" WANTED " AND (?5 IS NULL OR id=?5) ORDER BY key";
+static const char flying_sql[] = "SELECT key, value, NULL FROM jobs WHERE" WANTED
+                                 " AND (?5 IS NULL OR id=?5) AND state<>?6 ORDER BY key";
 static const char files_sql[] =
     "SELECT key, (SELECT value FROM jobs WHERE jobs.key=replicas.key), value FROM replicas"
     " WHERE" WANTED " AND ?5 IS NULL"
@@ -210,10 +212,13 @@ enum wb_rc wb_view_each(struct wb_view *view, const struct wb_view_filter *filte
     char folder[PATH_BYTES];
     sqlite3_stmt *stmt WB_AUTO(wb_view_finalize) = NULL;
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ROW_ARENA);
-    const char *sql = filter->set == WB_VIEW_JOBS ? jobs_sql : files_sql;
+    static const char *const sqls[] = {
+        [WB_VIEW_FILES] = files_sql, [WB_VIEW_JOBS] = jobs_sql, [WB_VIEW_FLYING] = flying_sql};
     bool more = true;
-    if (wb_db_prepare(view->db, sql, &stmt, err) != WB_OK)
+    if (wb_db_prepare(view->db, sqls[filter->set], &stmt, err) != WB_OK)
         return WB_ERROR;
+    if (filter->set == WB_VIEW_FLYING)
+        (void)sqlite3_bind_int64(stmt, 6, WB_JOB_DEAD);
     bind_filter(stmt, filter, folder);
     for (;;) {
         void *job;
