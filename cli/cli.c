@@ -2,7 +2,9 @@
  * command runs. */
 #include "cli/cli.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli/help.h"
@@ -10,7 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
-enum { PATH_BYTES = 4096, NAME_BYTES = 64, EXIT_USAGE = 2 };
+enum { PATH_BYTES = 4096, NAME_BYTES = 64, EXIT_USAGE = 2, EXIT_TIMEOUT = 8 };
 
 /* ---- global flags that are no options of the configuration ---- */
 
@@ -225,6 +227,29 @@ static void setup_log(const struct wb_cli *cli)
 
 /* ---- the program ---- */
 
+static void on_time_over(int number)
+{
+    static const char text[] = "waybill: the time limit is reached\n";
+    (void)number;
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)ignored;
+    _exit(EXIT_TIMEOUT);
+}
+
+/* Commands that look or configure may end at any instant: what they leave is whole. Others, and -w,
+ * keep to --timeout themselves. */
+static void limit_time(const struct wb_cli *cli)
+{
+    const char *group = cli->command->group;
+    const struct itimerval limit = {
+        .it_value = {cli->timeout_ms / 1000, cli->timeout_ms % 1000 * 1000}};
+    if (cli->timeout_ms <= 0 || cli->watch ||
+        (strcmp(group, "observe") != 0 && strcmp(group, "configure") != 0))
+        return;
+    (void)signal(SIGALRM, on_time_over);
+    (void)setitimer(ITIMER_REAL, &limit, NULL);
+}
+
 static int run_command(struct wb_cli *cli)
 {
     struct wb_err err;
@@ -236,6 +261,7 @@ static int run_command(struct wb_cli *cli)
         return wb_cli_fail(cli, &err);
     cli->progress = !cli->quiet && (cli->progress || isatty(STDERR_FILENO));
     setup_log(cli);
+    limit_time(cli);
     int code = cli->command->run(cli);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         (void)wb_err_set(&err, WB_CAT_IO, "cannot write to standard output");

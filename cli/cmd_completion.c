@@ -85,15 +85,35 @@ static void print_flag_cases(void)
     }
 }
 
+/* `-b|--brokers|` … of flags whose next word is their value. */
+static void print_value_flag(void *arg, const struct wb_flag *flag)
+{
+    if (flag->argument && flag->short_name)
+        (void)fprintf(arg, "-%c|", flag->short_name);
+    if (flag->argument && flag->name)
+        (void)fprintf(arg, "--%s|", flag->name);
+}
+
+/* The case that tells flags, their values and words apart, in the syntax that bash and zsh share.
+ */
+static void print_word_case(const char *word, const char *keep)
+{
+    (void)printf("        case \"%s\" in\n            ", word);
+    wb_help_each_global(print_value_flag, stdout);
+    for (size_t i = 0; wb_commands[i]; i++)
+        for (const struct wb_flag *flag = wb_commands[i]->flags; flag && flag->name; flag++)
+            print_value_flag(stdout, flag);
+    (void)printf("--) ((i++)) ;;\n            -*) ;;\n            *) %s ;;\n        esac\n", keep);
+}
+
 static void print_bash(void)
 {
     (void)printf("# bash completion of waybill: eval \"$(waybill completion bash)\"\n"
                  "_waybill() {\n"
                  "    local current=${COMP_WORDS[COMP_CWORD]} words=() list= own= i\n"
-                 "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                 "        [[ ${COMP_WORDS[i]} == -* ]] || words+=(\"${COMP_WORDS[i]}\")\n"
-                 "    done\n"
-                 "    case ${words[0]-} in\n        '') list=\"");
+                 "    for ((i = 1; i < COMP_CWORD; i++)); do\n");
+    print_word_case("${COMP_WORDS[i]}", "words+=(\"${COMP_WORDS[i]}\")");
+    (void)printf("    done\n    case ${words[0]-} in\n        '') list=\"");
     print_first_words();
     (void)printf("\" ;;\n");
     print_following_cases();
@@ -112,9 +132,9 @@ static void print_zsh(void)
                  "$fpath,\n# or: source <(waybill completion zsh)\n"
                  "_waybill() {\n"
                  "    local -a words_only\n    local list own first i\n"
-                 "    for ((i = 2; i < CURRENT; i++)); do\n"
-                 "        [[ $words[i] == -* ]] || words_only+=($words[i])\n"
-                 "    done\n"
+                 "    for ((i = 2; i < CURRENT; i++)); do\n");
+    print_word_case("$words[i]", "words_only+=($words[i])");
+    (void)printf("    done\n"
                  "    first=${words_only[1]-}\n    case $first in\n        '') list=\"");
     print_first_words();
     (void)printf("\" ;;\n");

@@ -300,7 +300,7 @@ static int run_test(struct wb_cli *cli)
 
 static const struct wb_flag set_flags[] = {
     {"match", 0, "NODE:GLOB", "files this rule is for; ** crosses folders, * does not"},
-    {"to", 0, "NODE,…", "targets; may be given again"},
+    {"to", 0, "NODE[,NODE]", "targets; may be given again"},
     {"strategy", 0, "NAME", "auto, batch, direct, chunked or streaming"},
     {"sha256", 0, NULL, "SHA-256 of each file as evidence"},
     {"deletes", 0, "WHAT", "ignore (default) or propagate"},

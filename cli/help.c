@@ -38,10 +38,15 @@ static void print_flag(void *arg, const struct wb_flag *flag)
 
 static void print_commands(const char *group)
 {
-    (void)printf("\n%s\n", group);
-    for (size_t i = 0; wb_commands[i]; i++)
-        if (strcmp(wb_commands[i]->group, group) == 0)
-            (void)printf("  %-26s %s\n", wb_commands[i]->name, wb_commands[i]->summary);
+    bool any = false;
+    for (size_t i = 0; wb_commands[i]; i++) {
+        if (strcmp(wb_commands[i]->group, group) != 0)
+            continue;
+        if (!any)
+            (void)printf("\n%s\n", group);
+        any = true;
+        (void)printf("  %-26s %s\n", wb_commands[i]->name, wb_commands[i]->summary);
+    }
 }
 
 static int show_program(void)

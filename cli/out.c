@@ -105,8 +105,11 @@ static void print_cell(const struct wb_list *list, size_t column, const char *te
 
 static void print_held(struct wb_list *list)
 {
-    for (size_t i = 0; i < list->count && list->cli->output != WB_OUT_NAME; i++)
+    bool titles = list->cli->output != WB_OUT_NAME;
+    (void)fputs(titles && list->cli->color ? "\033[1m" : "", stdout);
+    for (size_t i = 0; i < list->count && titles; i++)
         print_cell(list, i, list->columns[i].title);
+    (void)fputs(titles && list->cli->color ? "\033[0m" : "", stdout);
     for (size_t i = 0; i < list->held_count; i++) {
         print_cell(list, i % list->count, list->held[i]);
         free(list->held[i]);

@@ -42,6 +42,7 @@ topics() {
 }
 
 no_broker() {
+    gives 8 "$WB_BIN" -b 127.0.0.1:1 status --timeout 200ms
     gives 6 "$WB_BIN" -b 127.0.0.1:1 status
     says "127.0.0.1:1"
     says "name others with -b"
