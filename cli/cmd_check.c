@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/compare.h"
@@ -26,7 +27,34 @@ struct check {
     int64_t missing_on_source;
     int64_t differ;
     int64_t errors;
+    bool drawn;        /* progress on stderr, which is a terminal */
+    int64_t redraw_ms; /* not before */
 };
+
+enum { REDRAW_MS = 250 };
+
+static int64_t total(const struct check *check)
+{
+    return check->same + check->missing_on_target + check->missing_on_source + check->differ +
+           check->errors;
+}
+
+/* The total is not known before the end: a count, no percentage. */
+static void draw(struct check *check)
+{
+    char text[32];
+    int64_t now_ms = wb_clock_mono_ms();
+    if (!check->drawn || now_ms < check->redraw_ms)
+        return;
+    check->redraw_ms = now_ms + REDRAW_MS;
+    (void)fprintf(stderr, "\r%s files compared\033[K", wb_out_count(total(check), text));
+}
+
+static void wipe(const struct check *check)
+{
+    if (check->drawn)
+        (void)fputs("\r\033[K", stderr);
+}
 
 static void print_line(FILE *out, enum wb_compare_mark mark, struct wb_span path)
 {
@@ -80,8 +108,11 @@ static enum wb_rc take(void *arg, enum wb_compare_mark mark, struct wb_span path
     count(check, mark);
     if (check->combined)
         print_line(check->combined, mark, path);
-    if (mark == WB_COMPARE_SAME)
+    if (mark == WB_COMPARE_SAME) {
+        draw(check);
         return WB_OK;
+    }
+    wipe(check);
     if (wb_out_is_json(check->cli)) {
         add_json(check, mark, path, why);
         return WB_OK;
@@ -153,8 +184,7 @@ static void show_summary(const struct check *check)
 static void show_json(struct check *check)
 {
     json_t *document = json_object();
-    int64_t differences =
-        check->missing_on_target + check->missing_on_source + check->differ + check->errors;
+    int64_t differences = total(check) - check->same;
     wb_json_set_int(document, "same", check->same);
     wb_json_set_int(document, "missing_on_target", check->missing_on_target);
     wb_json_set_int(document, "missing_on_source", check->missing_on_source);
@@ -230,7 +260,10 @@ static int run_check(struct wb_cli *cli)
         open_combined(cli, &combined, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     struct check check = {.cli = cli, .combined = combined, .files = files, .whole = source.prefix};
-    if (compare(&check, &source, &target, &err) != WB_OK)
+    check.drawn = cli->progress && isatty(STDERR_FILENO) && combined != stdout;
+    enum wb_rc rc = compare(&check, &source, &target, &err);
+    wipe(&check);
+    if (rc != WB_OK)
         return wb_cli_fail(cli, &err);
     if (wb_out_is_json(cli))
         show_json(&check);

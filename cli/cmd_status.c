@@ -8,7 +8,7 @@
 #include "core/base/clock.h"
 #include "core/stage/registry.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024, LEAST_SPAN_MS = 1000 };
+enum { ARENA_CAP = 64 * 1024 * 1024 };
 
 struct status {
     struct wb_cli *cli;
@@ -27,13 +27,12 @@ static int64_t lag_ms(const struct status *status, const struct wb_view_link *li
     return link->oldest_accepted_ms <= 0 ? -1 : lag < 0 ? 0 : lag;
 }
 
-/* Bytes proved within the last hour over the time from the first acceptance to the last end. */
+/* Bytes proved within the last hour over the time that something was under way. */
 static int64_t bytes_per_second(const struct wb_view_link *link)
 {
-    int64_t span = link->hour_last_ms - link->hour_first_ms;
-    if (link->hour_bytes <= 0)
+    if (link->hour_bytes <= 0 || link->hour_busy_ms <= 0)
         return 0;
-    return link->hour_bytes * 1000 / (span < LEAST_SPAN_MS ? LEAST_SPAN_MS : span);
+    return (int64_t)((double)link->hour_bytes * 1000 / (double)link->hour_busy_ms);
 }
 
 /* ---- JSON ---- */
@@ -308,7 +307,8 @@ const struct wb_command wb_cmd_status = {
     .help = "OK: files proved on the target, or deleted there as asked. RUN: jobs under way.\n"
             "WAIT: jobs that wait, for their turn, their next attempt or a sick node. DEAD: jobs\n"
             "that need a person (`waybill get dead`). RATE/1h: share of what ended within the\n"
-            "last hour that did not end dead. LAG: age of the oldest event under way. VERIFIED\n"
+            "last hour that did not end dead. THROUGHPUT: bytes proved within that hour over the\n"
+            "time that something was under way. LAG: age of the oldest event under way. VERIFIED\n"
             "UNTIL: every event up to this time has ended.\n\n"
             "examples:\n"
             "  waybill status -w\n"

@@ -35,8 +35,7 @@ struct wb_view_link {
     int64_t hour_ended;         /* within the last hour: ended, ended dead, bytes proved */
     int64_t hour_dead;
     int64_t hour_bytes;
-    int64_t hour_first_ms; /* first acceptance and last end of those */
-    int64_t hour_last_ms;
+    int64_t hour_busy_ms; /* time with something of that under way */
 };
 
 /* All links that have or had files, by source and target. The caller frees with free(). */

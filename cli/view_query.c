@@ -22,9 +22,17 @@ static const char job_links_sql[] =
 static const char replica_links_sql[] =
     "SELECT source, target,"
     " SUM(proved), SUM(end=?1), SUM(end=?2), SUM(bytes), MAX(event_time),"
-    " SUM(ended>?4), SUM(ended>?4 AND end=?3), SUM(CASE WHEN ended>?4 THEN bytes END),"
-    " MIN(CASE WHEN ended>?4 THEN MAX(accepted, ?4) END), MAX(ended)"
+    " SUM(ended>?4), SUM(ended>?4 AND end=?3), SUM(CASE WHEN ended>?4 THEN bytes END)"
     " FROM replicas GROUP BY source, target";
+
+/* The union of the times from acceptance to end, so that idle time between bursts does not count.
+ */
+static const char busy_links_sql[] =
+    "SELECT source, target, SUM(MAX(0, ended - MAX(accepted, ?4, COALESCE(busy_until, 0))))"
+    " FROM (SELECT source, target, accepted, ended, MAX(ended) OVER (PARTITION BY source, target"
+    "  ORDER BY accepted ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until"
+    "  FROM replicas WHERE ended>?4)"
+    " GROUP BY source, target";
 
 struct links {
     struct wb_view_link *items;
@@ -78,8 +86,11 @@ static void take_replicas(struct wb_view_link *link, sqlite3_stmt *stmt)
     link->hour_ended = sqlite3_column_int64(stmt, 7);
     link->hour_dead = sqlite3_column_int64(stmt, 8);
     link->hour_bytes = sqlite3_column_int64(stmt, 9);
-    link->hour_first_ms = sqlite3_column_int64(stmt, 10);
-    link->hour_last_ms = sqlite3_column_int64(stmt, 11);
+}
+
+static void take_busy(struct wb_view_link *link, sqlite3_stmt *stmt)
+{
+    link->hour_busy_ms = sqlite3_column_int64(stmt, 2);
 }
 
 static enum wb_rc gather(struct wb_view *view, const char *sql, const int64_t numbers[4],
@@ -120,7 +131,8 @@ enum wb_rc wb_view_links(struct wb_view *view, int64_t now_ms, struct wb_view_li
     const int64_t states[4] = {WB_JOB_WAITING, WB_JOB_FENCING, WB_JOB_PARKED, WB_JOB_DEAD};
     const int64_t ends[4] = {WB_END_DELETED, WB_END_SUPERSEDED, WB_END_DEAD, now_ms - HOUR_MS};
     if (gather(view, job_links_sql, states, &links, take_jobs, err) != WB_OK ||
-        gather(view, replica_links_sql, ends, &links, take_replicas, err) != WB_OK) {
+        gather(view, replica_links_sql, ends, &links, take_replicas, err) != WB_OK ||
+        gather(view, busy_links_sql, ends, &links, take_busy, err) != WB_OK) {
         free(links.items);
         return WB_ERROR;
     }

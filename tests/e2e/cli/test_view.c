@@ -116,6 +116,8 @@ static void counts_follow_the_log(void **state)
     assert_int_equal(link.watermark_ms, NOW_MS - 5000);
     assert_int_equal(link.hour_ended, 4);
     assert_int_equal(link.hour_dead, 1);
+    assert_int_equal(link.hour_bytes, 150);
+    assert_int_equal(link.hour_busy_ms, 2000);
     assert_false(refresh(view));
 }
 
