@@ -199,14 +199,6 @@ static void the_environment_has_a_twin_of_every_flag(void **state)
     (void)unsetenv("WAYBILL_OUTPUT");
 }
 
-static void without_a_broker_the_exit_code_is_6(void **state)
-{
-    (void)state;
-    const struct outcome *outcome = run("topics check -b 127.0.0.1:1");
-    assert_int_equal(outcome->code, 6);
-    assert_non_null(strstr(outcome->err, "127.0.0.1:1"));
-}
-
 /* ---- the tables ---- */
 
 static const char *flag_argument(const struct wb_command *command, const char *name)
@@ -326,7 +318,6 @@ int main(void)
         cmocka_unit_test(values_are_checked_before_anything_is_reached),
         cmocka_unit_test(a_wrong_configuration_file_is_refused_with_the_place),
         cmocka_unit_test(the_environment_has_a_twin_of_every_flag),
-        cmocka_unit_test(without_a_broker_the_exit_code_is_6),
         cmocka_unit_test(a_flag_has_one_shape_in_all_commands),
         cmocka_unit_test(every_command_is_whole),
         cmocka_unit_test(every_command_has_help),
