@@ -35,7 +35,7 @@ static struct wb_load *load_of(struct wb_shell *shell, const char *target)
     if (load)
         return load;
     load = wb_xcalloc(1, sizeof(*load));
-    (void)snprintf(load->target, sizeof(load->target), "%s", target);
+    memcpy(load->target, target, strnlen(target, sizeof(load->target) - 1));
     wb_map_put(shell->loads, wb_span_str(target), load);
     return load;
 }
@@ -43,7 +43,8 @@ static struct wb_load *load_of(struct wb_shell *shell, const char *target)
 static void count_one(void *arg, const char *target, enum wb_lane lane, enum wb_standing standing,
                       int64_t count)
 {
-    load_of(arg, target)->count[lane][standing] += count;
+    if (target)
+        load_of(arg, target)->count[lane][standing] += count;
 }
 
 enum wb_rc wb_loads_count(struct wb_shell *shell, struct wb_err *err)
