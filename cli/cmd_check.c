@@ -7,15 +7,9 @@
 #include "cli/out.h"
 #include "core/base/clock.h"
 #include "core/base/path.h"
-#include "core/stage/registry.h"
+#include "core/stage/stores.h"
 
-enum {
-    ARENA_CAP = 64 * 1024 * 1024,
-    SHOWN_MAX = 8192,
-    JSON_MOST = 100000,
-    EXIT_FAILED = 3,
-    EXIT_DIFFERENT = 5
-};
+enum { SHOWN_MAX = 8192, JSON_MOST = 100000, EXIT_FAILED = 3, EXIT_DIFFERENT = 5 };
 
 struct check {
     struct wb_cli *cli;
@@ -138,31 +132,13 @@ static void side_close(struct side *side)
     wb_store_close(&side->store);
 }
 
-static const char *const *option_words(const struct wb_node *node, struct wb_arena *arena)
-{
-    const char **words = wb_arena_alloc(arena, (2 * node->option_count + 1) * sizeof(*words));
-    for (size_t i = 0; words && i < node->option_count; i++) {
-        words[2 * i] = node->options[i].key;
-        words[2 * i + 1] = node->options[i].value;
-    }
-    return words;
-}
-
 static enum wb_rc side_open(const struct wb_cli *cli, struct wb_registry *registry,
                             const char *word, struct side *side, struct wb_err *err)
 {
-    struct wb_node *node;
-    int64_t free_bytes;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
     if (wb_path_split(word, side->node, &side->prefix, err) != WB_OK ||
-        (side->prefix.len && wb_path_check(side->prefix, err) != WB_OK) ||
-        wb_registry_node(registry, side->node, arena, &node, err) != WB_OK)
+        (side->prefix.len && wb_path_check(side->prefix, err) != WB_OK))
         return WB_ERROR;
-    if (wb_store_open(node->name, node->url, option_words(node, arena), cli->config, &side->store,
-                      err) != WB_OK ||
-        wb_store_check(side->store, &free_bytes, err) != WB_OK)
-        return wb_err_prefix(err, "node \"%s\"", side->node);
-    return WB_OK;
+    return wb_stores_open_node(cli->config, registry, side->node, &side->store, err);
 }
 
 /* ---- the command ---- */

@@ -127,8 +127,8 @@ static uint64_t definition_of(const struct wb_node *node)
     return digest * 31 + wb_hash64_of(wb_span_str(node->secret));
 }
 
-static enum wb_rc open_node(struct wb_stores *stores, struct entry *entry,
-                            const struct wb_node *node, struct wb_arena *arena, struct wb_err *err)
+static enum wb_rc open_defined(const struct wb_config *config, const struct wb_node *node,
+                               struct wb_arena *arena, struct wb_store **ret, struct wb_err *err)
 {
     size_t count = node->option_count;
     const char **options = wb_arena_alloc(arena, (2 * count + 1) * sizeof(*options));
@@ -136,8 +136,31 @@ static enum wb_rc open_node(struct wb_stores *stores, struct entry *entry,
         options[2 * i] = node->options[i].key;
         options[2 * i + 1] = node->options[i].value;
     }
+    return wb_store_open(node->name, node->url, options, config, ret, err);
+}
+
+enum wb_rc wb_stores_open_node(const struct wb_config *config, struct wb_registry *registry,
+                               const char *name, struct wb_store **ret, struct wb_err *err)
+{
+    struct wb_node *node;
+    int64_t free_bytes;
+    struct wb_store *store WB_AUTO(wb_store_close) = NULL;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(NODE_ARENA);
+    if (wb_registry_node(registry, name, arena, &node, err) != WB_OK)
+        return WB_ERROR;
+    if (open_defined(config, node, arena, &store, err) != WB_OK ||
+        wb_store_check(store, &free_bytes, err) != WB_OK)
+        return wb_err_prefix(err, "node \"%s\"", name);
+    *ret = store;
+    store = NULL;
+    return WB_OK;
+}
+
+static enum wb_rc open_node(struct wb_stores *stores, struct entry *entry,
+                            const struct wb_node *node, struct wb_arena *arena, struct wb_err *err)
+{
     struct wb_store *store;
-    if (wb_store_open(node->name, node->url, options, stores->config, &store, err) != WB_OK)
+    if (open_defined(stores->config, node, arena, &store, err) != WB_OK)
         return WB_ERROR;
     struct held *held = wb_xcalloc(1, sizeof(*held));
     held->store = store;

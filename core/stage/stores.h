@@ -5,6 +5,12 @@
 #include "core/stage/registry.h"
 #include "core/store/store.h"
 
+/* Opens a node by its name for the caller alone, who closes it. Errors: those of the registry and
+ * of wb_store_open, which name the node. */
+enum wb_rc wb_stores_open_node(const struct wb_config *config, struct wb_registry *registry,
+                               const char *name, struct wb_store **ret,
+                               struct wb_err *err) WB_MUST_USE;
+
 struct wb_stores;
 
 /* Borrows both. Never NULL. */

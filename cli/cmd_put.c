@@ -1,0 +1,353 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/follow.h"
+#include "cli/out.h"
+#include "core/base/clock.h"
+#include "core/base/path.h"
+#include "core/stage/stores.h"
+#include "core/wire/codec.h"
+#include "producer/put.h"
+
+enum {
+    SHOWN_MAX = 8192,
+    EVENT_ARENA = 4 * 1024 * 1024,
+    FLUSH_MS = 60000,
+    EXIT_FAILED = 3,
+    EXIT_NOTHING = 9
+};
+
+struct put {
+    struct wb_cli *cli;
+    struct wb_registry *registry;
+    struct wb_publisher *publisher;
+    struct wb_follow *follow; /* NULL: not waited for */
+    struct wb_store *store;
+    char node[64];
+    bool deleted; /* --deleted */
+    int64_t sent;
+    int64_t bytes;
+    int64_t failed;
+};
+
+/* ---- one file ---- */
+
+static void tell_failed(struct put *put, struct wb_span path, const struct wb_err *why)
+{
+    char shown[SHOWN_MAX];
+    char text[WB_ERR_TEXT_MAX + 128];
+    put->failed++;
+    wb_err_format(why, text, sizeof(text));
+    (void)fprintf(stderr, "waybill: cannot publish %s:%s: %s\n", put->node,
+                  wb_path_show(path, shown, sizeof(shown)), text);
+}
+
+static void tell_planned(const struct put *put, const struct wb_file_event *event)
+{
+    char shown[SHOWN_MAX];
+    if (put->cli->quiet)
+        return;
+    (void)printf("%s %s:%s\n", wb_event_kind_name(event->kind), event->node,
+                 wb_path_show(event->path, shown, sizeof(shown)));
+}
+
+/* A bad name costs that file only; anything else is the log's trouble and ends the command. */
+static enum wb_rc send(struct put *put, const struct wb_file_event *event, struct wb_err *err)
+{
+    struct wb_err why;
+    if (wb_name_check(event->node, &why) != WB_OK || wb_path_check(event->path, &why) != WB_OK) {
+        tell_failed(put, event->path, &why);
+        return WB_OK;
+    }
+    put->sent++;
+    if (event->size_bytes > 0)
+        put->bytes += event->size_bytes;
+    if (put->cli->dry_run) {
+        tell_planned(put, event);
+        return WB_OK;
+    }
+    return wb_publisher_send(put->publisher, event, err);
+}
+
+static enum wb_rc send_seen(struct put *put, struct wb_span path, const struct wb_stat *stat,
+                            struct wb_err *err)
+{
+    struct wb_err why;
+    if (stat->version.kind == WB_FILE_SPECIAL) {
+        (void)wb_err_at(&why, WB_SCOPE_SOURCE, "list", WB_CAT_UNSUPPORTED,
+                        "a device, socket or fifo is never copied");
+        tell_failed(put, path, &why);
+        return WB_OK;
+    }
+    const struct wb_file_event event = wb_event_written(put->node, path, stat);
+    return send(put, &event, err);
+}
+
+static enum wb_rc visit(void *arg, struct wb_span path, const struct wb_stat *stat,
+                        const struct wb_err *problem, struct wb_err *err)
+{
+    struct put *put = arg;
+    if (!problem)
+        return send_seen(put, path, stat, err);
+    tell_failed(put, path, problem);
+    return WB_OK;
+}
+
+static enum wb_rc put_name(struct put *put, struct wb_span path, struct wb_err *err)
+{
+    struct wb_stat stat;
+    struct wb_err why;
+    if (put->deleted) {
+        const struct wb_file_event event = wb_event_deleted(put->node, path);
+        return send(put, &event, err);
+    }
+    if (wb_path_check(path, &why) != WB_OK ||
+        wb_store_stat(put->store, WB_PLACE_FINAL, path, &stat, &why) != WB_OK) {
+        tell_failed(put, path, &why);
+        return WB_OK;
+    }
+    if (stat.version.kind == WB_FILE_DIRECTORY) {
+        (void)wb_err_set(&why, WB_CAT_USAGE, "a folder; -r publishes what is below it");
+        tell_failed(put, path, &why);
+        return WB_OK;
+    }
+    return send_seen(put, path, &stat, err);
+}
+
+/* ---- words ---- */
+
+static enum wb_rc open_node(struct put *put, const char *word, struct wb_span *ret_path,
+                            struct wb_err *err)
+{
+    wb_store_close(&put->store);
+    if (wb_path_split(word, put->node, ret_path, err) != WB_OK ||
+        (ret_path->len && wb_path_check(*ret_path, err) != WB_OK))
+        return WB_ERROR;
+    return wb_stores_open_node(put->cli->config, put->registry, put->node, &put->store, err);
+}
+
+static enum wb_rc put_word(struct put *put, const char *word, struct wb_err *err)
+{
+    struct wb_span path;
+    struct wb_stat stat = {.version = {.kind = WB_FILE_DIRECTORY}};
+    bool recursive = wb_cli_flag(put->cli, "recursive");
+    if (open_node(put, word, &path, err) != WB_OK)
+        return WB_ERROR;
+    if (put->deleted && path.len)
+        return put_name(put, path, err);
+    if (path.len && wb_store_stat(put->store, WB_PLACE_FINAL, path, &stat, err) != WB_OK)
+        return wb_err_prefix(err, "\"%s\"", word);
+    if (stat.version.kind != WB_FILE_DIRECTORY)
+        return send_seen(put, path, &stat, err);
+    if (!recursive)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is a folder; -r publishes what is below it",
+                          word);
+    return wb_store_list(put->store, path, visit, put, err);
+}
+
+/* ---- standard input ---- */
+
+static enum wb_rc put_json(struct put *put, struct wb_span line, int64_t number, struct wb_err *err)
+{
+    struct wb_err why;
+    struct wb_file_event *event;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(EVENT_ARENA);
+    if (wb_event_from_json(line, arena, &event, &why) == WB_OK)
+        return send(put, event, err);
+    put->failed++;
+    (void)fprintf(stderr, "waybill: line %lld: %s\n", (long long)number, why.text);
+    return WB_OK;
+}
+
+static enum wb_rc put_line(struct put *put, struct wb_span line, int64_t number, struct wb_err *err)
+{
+    if (line.len == 0)
+        return WB_OK;
+    if (line.data[0] == '{')
+        return put_json(put, line, number, err);
+    if (put->store)
+        return put_name(put, line, err);
+    put->failed++;
+    (void)fprintf(stderr, "waybill: line %lld: a name needs its node: put NODE: --stdin\n",
+                  (long long)number);
+    return WB_OK;
+}
+
+static enum wb_rc put_stdin(struct put *put, struct wb_err *err)
+{
+    char *text WB_AUTO(wb_free_ptr) = NULL;
+    size_t size = 0;
+    struct wb_span prefix;
+    int end = wb_cli_flag(put->cli, "null") ? 0 : '\n';
+    if (put->cli->word_count > 0 && open_node(put, put->cli->words[0], &prefix, err) != WB_OK)
+        return WB_ERROR;
+    if (put->cli->word_count > 0 && prefix.len)
+        return wb_err_set(err, WB_CAT_USAGE, "with --stdin give the node alone: \"%s:\"",
+                          put->node);
+    for (int64_t number = 1;; number++) {
+        ssize_t len = getdelim(&text, &size, end, stdin);
+        if (len < 0)
+            break;
+        if (len > 0 && text[len - 1] == end)
+            len--;
+        if (put_line(put, wb_span_of(text, (size_t)len), number, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return ferror(stdin) ? wb_err_errno(err, errno, "cannot read standard input") : WB_OK;
+}
+
+/* ---- the whole ---- */
+
+static void on_sent(void *arg, enum wb_event_kind kind, const char *node, struct wb_span path,
+                    int64_t offset)
+{
+    struct put *put = arg;
+    if (put->follow)
+        wb_follow_expect(put->follow, kind, node, path, offset);
+}
+
+static enum wb_rc begin(struct put *put, struct wb_err *err)
+{
+    if (wb_registry_new(put->cli->config, &put->registry, err) != WB_OK)
+        return WB_ERROR;
+    if (put->cli->dry_run)
+        return WB_OK;
+    if (wb_publisher_new(put->cli->config, on_sent, put, &put->publisher, err) != WB_OK)
+        return WB_ERROR;
+    if (!wb_cli_flag(put->cli, "wait"))
+        return WB_OK;
+    return wb_follow_new(put->cli, put->registry, &put->follow, err);
+}
+
+static enum wb_rc publish_all(struct put *put, struct wb_err *err)
+{
+    if (wb_cli_flag(put->cli, "stdin")) {
+        if (put_stdin(put, err) != WB_OK)
+            return WB_ERROR;
+    } else {
+        for (size_t i = 0; i < put->cli->word_count; i++)
+            if (put_word(put, put->cli->words[i], err) != WB_OK)
+                return WB_ERROR;
+    }
+    return put->publisher ? wb_publisher_flush(put->publisher, FLUSH_MS, err) : WB_OK;
+}
+
+static const struct wb_follow_counts *counts_of(const struct put *put)
+{
+    static const struct wb_follow_counts none = {0};
+    return put->follow ? wb_follow_counts(put->follow) : &none;
+}
+
+static void summary_json(const struct put *put)
+{
+    const struct wb_follow_counts *counts = counts_of(put);
+    json_t *line WB_AUTO(wb_json_free) = json_object();
+    wb_json_set_str(line, "type", "summary");
+    wb_json_set_str(line, "schema", "waybill/v1");
+    wb_json_set_int(line, "published", put->sent);
+    wb_json_set_int(line, "failed", put->failed);
+    wb_json_set_int(line, "copies", counts->expected);
+    wb_json_set_int(line, "verified", counts->verified);
+    wb_json_set_int(line, "superseded", counts->superseded);
+    wb_json_set_int(line, "deleted", counts->deleted);
+    wb_json_set_int(line, "dead", counts->dead);
+    wb_json_set_int(line, "unmatched", counts->unmatched);
+    wb_json_set_int(line, "bytes", counts->bytes);
+    (void)wb_json_write(stdout, line, 0);
+}
+
+static void summary_text(const struct put *put, int64_t begin_ms)
+{
+    char text[2][32];
+    char size[16];
+    char time[16];
+    const struct wb_follow_counts *counts = counts_of(put);
+    wb_size_format(put->bytes, size);
+    wb_duration_format(wb_clock_mono_ms() - begin_ms, time);
+    (void)fprintf(stderr, "waybill: %s events (%s) %s", wb_out_count(put->sent, text[0]), size,
+                  put->cli->dry_run ? "would be published" : "published");
+    if (put->failed)
+        (void)fprintf(stderr, ", %s failed", wb_out_count(put->failed, text[0]));
+    if (put->follow)
+        (void)fprintf(stderr, "; %s copies verified, %lld superseded, %lld deleted, %lld dead",
+                      wb_out_count(counts->verified, text[0]), (long long)counts->superseded,
+                      (long long)counts->deleted, (long long)counts->dead);
+    (void)fprintf(stderr, " in %s\n", time);
+    if (counts->unmatched)
+        (void)fprintf(stderr,
+                      "waybill: %s files match no rule and go nowhere; see `waybill rule test`\n",
+                      wb_out_count(counts->unmatched, text[1]));
+}
+
+static int outcome(const struct put *put)
+{
+    if (put->failed || counts_of(put)->dead)
+        return EXIT_FAILED;
+    return put->sent == 0 && wb_cli_flag(put->cli, "fail-if-nothing") ? EXIT_NOTHING : 0;
+}
+
+static void put_free(struct put *put)
+{
+    wb_publisher_free(&put->publisher);
+    wb_follow_free(&put->follow);
+    wb_store_close(&put->store);
+    wb_registry_free(&put->registry);
+}
+
+static int run_put(struct wb_cli *cli)
+{
+    struct wb_err err;
+    int64_t begin_ms = wb_clock_mono_ms();
+    struct put put WB_AUTO(put_free) = {.cli = cli};
+    put.deleted = wb_cli_flag(cli, "deleted");
+    bool from_stdin = wb_cli_flag(cli, "stdin");
+    if (!from_stdin && cli->word_count == 0)
+        return wb_cli_usage(cli, "nothing to publish; give NODE:PATH or --stdin");
+    if (from_stdin && cli->word_count > 1)
+        return wb_cli_usage(cli, "with --stdin give one node");
+    if (begin(&put, &err) != WB_OK || publish_all(&put, &err) != WB_OK)
+        return err.category == WB_CAT_NOT_FOUND && err.scope != WB_SCOPE_LOG && !put.deleted
+                   ? wb_cli_fail_hint(cli, &err, "--deleted publishes that a file is gone")
+                   : wb_cli_fail(cli, &err);
+    enum wb_rc rc = put.follow ? wb_follow_run(put.follow, &err) : WB_OK;
+    if (wb_out_is_json(cli))
+        summary_json(&put);
+    else if (!cli->quiet)
+        summary_text(&put, begin_ms);
+    if (rc == WB_OK)
+        return outcome(&put);
+    int code = wb_cli_fail(cli, &err);
+    return err.category == WB_CAT_CANCELLED ? 130 : code;
+}
+
+static const struct wb_flag flags[] = {
+    {"recursive", 'r', NULL, "everything below folders"},
+    {"stdin", 0, NULL, "read names of NODE: or JSON events, one a line"},
+    {"null", '0', NULL, "with --stdin: ended by NUL, not newline"},
+    {"deleted", 0, NULL, "publish that these files are gone"},
+    {"wait", 0, NULL, "follow every event to its end on every target"},
+    {"fail-if-nothing", 0, NULL, "exit code 9 when there was nothing to publish"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct wb_command wb_cmd_put = {
+    .name = "put",
+    .words = "NODE:PATH...",
+    .group = "publish",
+    .summary = "publish that files were written or deleted",
+    .help = "Sends one event a file. What is already proved at the same version is not copied\n"
+            "again. With --wait the exit code is 0 only when every copy is proved: 3 when some\n"
+            "are dead or could not be published (each is told with its reason), 8 when --timeout\n"
+            "came first. JSON events have the fields of a FileEvent: node, path or path_b64,\n"
+            "kind, and size, mtime, etag, digest, mime where they are known.\n\n"
+            "examples:\n"
+            "  waybill put a: -r --wait\n"
+            "  waybill put a:raw/x.bin a:raw/y.bin\n"
+            "  find /srv/a -newer stamp -printf '%P\\\\0' | waybill put a: --stdin -0\n"
+            "  echo '{\"kind\":\"written\",\"node\":\"a\",\"path\":\"x\"}' | waybill put --stdin\n",
+    .least_words = 0,
+    .most_words = 1000000,
+    .flags = flags,
+    .run = run_put,
+};
