@@ -247,6 +247,16 @@ static void find_metrics(struct wb_shell *shell)
     }
 }
 
+static enum wb_rc prepare_topics(struct wb_shell *shell, struct wb_err *err)
+{
+    static const enum wb_topic outputs[] = {WB_TOPIC_EVENTS, WB_TOPIC_TASKS, WB_TOPIC_JOBS,
+                                            WB_TOPIC_REPLICAS, WB_TOPIC_DEAD};
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+        if (wb_producer_prepare(shell->producer, shell->topics[outputs[i]], err) != WB_OK)
+            return WB_ERROR;
+    return WB_OK;
+}
+
 static enum wb_rc join_group(struct wb_shell *shell, struct wb_err *err)
 {
     char group[ID_MAX];
@@ -260,6 +270,7 @@ static enum wb_rc join_group(struct wb_shell *shell, struct wb_err *err)
     const struct wb_rebalance_ops ops = {on_assigned, on_revoked, shell};
     if (wb_producer_new(shell->env->config, id, wb_flush_delivered, shell, &shell->producer, err) !=
             WB_OK ||
+        prepare_topics(shell, err) != WB_OK ||
         wb_consumer_new_static(shell->env->config, group, shell->slot.name, &ops, &shell->consumer,
                                err) != WB_OK)
         return WB_ERROR;

@@ -60,7 +60,8 @@ enum wb_rc wb_publisher_new(const struct wb_config *config, wb_sent_fn *sent, vo
     if (wb_topics_partitions(config, &publisher->partitions, err) != WB_OK ||
         wb_codec_new(&publisher->codec, err) != WB_OK ||
         wb_producer_new(config, NULL, on_delivered, publisher, &publisher->producer, err) !=
-            WB_OK) {
+            WB_OK ||
+        wb_producer_prepare(publisher->producer, publisher->topic, err) != WB_OK) {
         wb_publisher_free(&publisher);
         return WB_ERROR;
     }

@@ -404,8 +404,9 @@ static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
                    worker->ops->name, own ? "." : "", own ? site : "");
     const struct wb_rebalance_ops ops = {on_assigned, on_revoked, worker};
     if (wb_producer_new(config, NULL, on_delivered, worker, &worker->producer, err) != WB_OK ||
-        wb_consumer_new_static(config, group, worker->slot.name, &ops, &worker->consumer,
-                               err) != WB_OK)
+        wb_producer_prepare(worker->producer, worker->output, err) != WB_OK ||
+        wb_consumer_new_static(config, group, worker->slot.name, &ops, &worker->consumer, err) !=
+            WB_OK)
         return WB_ERROR;
     return wb_consumer_subscribe(worker->consumer, topics, 1, err);
 }

@@ -81,6 +81,7 @@ static enum wb_rc conf_for(const struct wb_config *config, const char *group, co
     if (wb_kafka_conf(config, WB_KAFKA_CONSUMER, &conf, err) != WB_OK)
         return WB_ERROR;
     if (wb_kafka_set(conf, "group.id", group ? group : "waybill-reader", err) != WB_OK ||
+        wb_kafka_set(conf, "enable.partition.eof", group ? "false" : "true", err) != WB_OK ||
         (member && wb_kafka_set(conf, "group.instance.id", member, err) != WB_OK)) {
         rd_kafka_conf_destroy(conf);
         return WB_ERROR;

@@ -38,7 +38,6 @@ static const struct setting consumer_forced[] = {
     {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
     {"isolation.level", "read_committed"}, {"partition.assignment.strategy", "range"},
     {"auto.offset.reset", "error"},        {"check.crcs", "true"},
-    {"enable.partition.eof", "true"},
 };
 
 enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *value,

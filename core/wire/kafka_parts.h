@@ -33,6 +33,8 @@ struct wb_consumer {
 
 struct wb_producer {
     rd_kafka_t *client;
+    rd_kafka_topic_t *prepared[WB_TOPIC_COUNT]; /* kept so that their partitions stay known */
+    size_t prepared_count;
     wb_delivered_fn *delivered;
     void *arg;
     bool must_abort;

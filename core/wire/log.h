@@ -49,8 +49,8 @@ enum wb_rc wb_consumer_new(const struct wb_config *config, const char *group,
                            const struct wb_rebalance_ops *ops, struct wb_consumer **ret,
                            struct wb_err *err) WB_MUST_USE;
 /* The same as static member `member` of the group (KIP-345): whoever comes back under that name has
- * its partitions at once, and nobody else gets them until the session times out. Two at a time under
- * one name fence each other. */
+ * its partitions at once, and nobody else gets them until the session times out. Two at a time
+ * under one name fence each other. */
 enum wb_rc wb_consumer_new_static(const struct wb_config *config, const char *group,
                                   const char *member, const struct wb_rebalance_ops *ops,
                                   struct wb_consumer **ret, struct wb_err *err) WB_MUST_USE;
@@ -119,6 +119,11 @@ enum wb_rc wb_producer_new(const struct wb_config *config, const char *transacti
                            struct wb_err *err) WB_MUST_USE;
 /* Waits at most 5 s for what is queued. Fits WB_AUTO. */
 void wb_producer_free(struct wb_producer **producer);
+
+/* Asks for the topic's partitions now: else the first record sent to it waits a second for them.
+ * NOT_FOUND when there is no such topic. */
+enum wb_rc wb_producer_prepare(struct wb_producer *producer, const char *topic,
+                               struct wb_err *err) WB_MUST_USE;
 
 /* Queues a copy. `partition` -1: by the key (murmur2). `value.data` NULL: tombstone. When the queue
  * is full, polls until there is room. Headers: `count` pairs or NULL. */

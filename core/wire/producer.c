@@ -89,9 +89,30 @@ void wb_producer_free(struct wb_producer **producer)
         (void)rd_kafka_flush((*producer)->client, CLOSE_TIMEOUT_MS);
     (void)rd_kafka_purge((*producer)->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     (void)rd_kafka_poll((*producer)->client, 0);
+    for (size_t i = 0; i < (*producer)->prepared_count; i++)
+        rd_kafka_topic_destroy((*producer)->prepared[i]);
     rd_kafka_destroy((*producer)->client);
     free(*producer);
     *producer = NULL;
+}
+
+enum wb_rc wb_producer_prepare(struct wb_producer *producer, const char *name, struct wb_err *err)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(producer->client, name, NULL);
+    if (!topic)
+        return wb_kafka_failed(err, rd_kafka_last_error(), "cannot prepare a topic");
+    if (producer->prepared_count < WB_TOPIC_COUNT)
+        producer->prepared[producer->prepared_count++] = topic;
+    else
+        rd_kafka_topic_destroy(topic);
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(producer->client, 0, topic, &metadata, INIT_TIMEOUT_MS);
+    if (!code && metadata->topic_cnt == 1)
+        code = metadata->topics[0].err;
+    if (metadata)
+        rd_kafka_metadata_destroy(metadata);
+    return code ? wb_kafka_failed(err, code, "cannot find a topic") : WB_OK;
 }
 
 static rd_kafka_headers_t *headers_of(const struct wb_pair *headers, size_t count)
