@@ -131,6 +131,7 @@ enum wb_rc wb_loads_count(struct wb_shell *shell, struct wb_err *err) WB_MUST_US
 
 /* ---- intake.c: records in ---- */
 
+/* Takes one record of an input topic into the turn; borrows it. */
 enum wb_rc wb_intake(struct wb_shell *shell, const struct wb_message *message,
                      struct wb_err *err) WB_MUST_USE;
 
@@ -146,7 +147,8 @@ bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */
-wb_delivered_fn wb_flush_delivered;
+void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
+                        int64_t offset, const struct wb_err *err);
 
 /* ---- restore.c ---- */
 

@@ -13,6 +13,7 @@ struct wb_publisher;
 typedef void wb_sent_fn(void *arg, enum wb_event_kind kind, const char *node, struct wb_span path,
                         int64_t offset);
 
+/* NOT_FOUND without topics, UNREACHABLE without a broker. The caller frees. */
 enum wb_rc wb_publisher_new(const struct wb_config *config, wb_sent_fn *sent, void *arg,
                             struct wb_publisher **ret, struct wb_err *err) WB_MUST_USE;
 void wb_publisher_free(struct wb_publisher **publisher); /* fits WB_AUTO */

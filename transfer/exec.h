@@ -24,15 +24,28 @@ struct wb_exec {
 typedef void wb_exec_file(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
                           struct wb_result *result);
 
-/* copy.c, ranges.c, final.c, probe.c */
-wb_exec_file wb_exec_probe;
-wb_exec_file wb_exec_copy;
-wb_exec_file wb_exec_open;
-wb_exec_file wb_exec_range;
-wb_exec_file wb_exec_seal;
-wb_exec_file wb_exec_discard;
-wb_exec_file wb_exec_delete;
-/* All files of the task at once: one sync for a batch. */
+/* PROBE: looks at the source, its version and MIME by content. */
+void wb_exec_probe(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                   struct wb_result *result);
+/* COPY: a whole file to an instance of its own, sealed. */
+void wb_exec_copy(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                  struct wb_result *result);
+/* OPEN: makes the instance that ranges are written into. */
+void wb_exec_open(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                  struct wb_result *result);
+/* RANGE: copies ranges into an open instance. */
+void wb_exec_range(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                   struct wb_result *result);
+/* SEAL: metadata and identity once all ranges are in. */
+void wb_exec_seal(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                  struct wb_result *result);
+/* DISCARD: removes an instance; done as well when there is none. */
+void wb_exec_discard(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                     struct wb_result *result);
+/* DELETE: removes from the target what the source really lacks. */
+void wb_exec_delete(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                    struct wb_result *result);
+/* PUBLISH: all files of the task at once: one sync for a batch. */
 void wb_exec_publish(struct wb_exec *exec, struct wb_result *results);
 
 /* The result failed for `err`, which is copied; scope and phase are set where they are unknown. */

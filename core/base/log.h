@@ -24,7 +24,12 @@ struct wb_log_field {
     int64_t number;
 };
 
-#define WB_LOG_STR(k, v) ((struct wb_log_field){.key = (k), .text = (v) ? (v) : ""})
+static inline struct wb_log_field wb_log_text(const char *key, const char *text)
+{
+    return (struct wb_log_field){.key = key, .text = text ? text : ""};
+}
+
+#define WB_LOG_STR(k, v) wb_log_text((k), (v))
 #define WB_LOG_INT(k, v) ((struct wb_log_field){.key = (k), .number = (v)})
 
 /* wb_log_write(WB_LOG_INFO, "planner ready", fields, count); control characters are escaped. */

@@ -80,11 +80,13 @@ static unsigned version(struct wb_admin *admin, bool verbose, struct wb_buf *bod
                : MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static const struct {
+struct route {
     const char *path;
     page *page;
     const char *type;
-} pages[] = {
+};
+
+static const struct route pages[] = {
     {"/livez", livez, "text/plain; charset=utf-8"},
     {"/readyz", readyz, "text/plain; charset=utf-8"},
     {"/metrics", metrics, "text/plain; version=0.0.4; charset=utf-8"},

@@ -14,6 +14,7 @@ struct wb_item {
 
 struct wb_backlog;
 
+/* Empty. Never NULL; the caller frees. */
 struct wb_backlog *wb_backlog_new(void);
 /* No thread may use it any more. */
 void wb_backlog_free(struct wb_backlog **backlog);

@@ -11,6 +11,7 @@ enum { WB_HEALTH_SILENT_MS = 60000, WB_HEALTH_REASON_MAX = 256 };
 struct wb_health *wb_health_new(const char *name);
 void wb_health_free(struct wb_health **health);
 
+/* The stage's name, as given. */
 const char *wb_health_name(const struct wb_health *health);
 /* False after WB_HEALTH_SILENT_MS without a sign of life. */
 bool wb_health_alive(struct wb_health *health);
