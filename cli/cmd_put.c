@@ -199,12 +199,11 @@ static enum wb_rc put_stdin(struct put *put, struct wb_err *err)
 
 /* ---- the whole ---- */
 
-static void on_sent(void *arg, enum wb_event_kind kind, const char *node, struct wb_span path,
-                    int64_t offset)
+static void on_sent(void *arg, const struct wb_file_event *event, int64_t offset)
 {
     struct put *put = arg;
     if (put->follow)
-        wb_follow_expect(put->follow, kind, node, path, offset);
+        wb_follow_expect(put->follow, event->kind, event->node, event->path, offset);
 }
 
 static enum wb_rc begin(struct put *put, struct wb_err *err)

@@ -25,9 +25,9 @@ struct wb_publisher {
 
 /* What the delivery report of an event needs. */
 struct under_way {
-    enum wb_event_kind kind;
+    struct wb_file_event event;
     char node[64];
-    size_t len;
+    char etag[WB_ETAG_MAX];
     uint8_t path[];
 };
 
@@ -43,8 +43,7 @@ static void on_delivered(void *arg, uint64_t ticket, const char *topic, int32_t 
         publisher->failure = *err;
     }
     if (!err && publisher->sent)
-        publisher->sent(publisher->arg, event->kind, event->node,
-                        wb_span_of(event->path, event->len), offset);
+        publisher->sent(publisher->arg, &event->event, offset);
     free(event);
 }
 
@@ -93,9 +92,14 @@ static struct under_way *under_way_new(const struct wb_file_event *event)
 {
     struct under_way *copy = wb_xcalloc(1, sizeof(*copy) + event->path.len);
     (void)snprintf(copy->node, sizeof(copy->node), "%s", event->node);
-    copy->kind = event->kind;
-    copy->len = event->path.len;
+    (void)snprintf(copy->etag, sizeof(copy->etag), "%s", event->etag ? event->etag : "");
     memcpy(copy->path, event->path.data, event->path.len);
+    copy->event = (struct wb_file_event){.kind = event->kind,
+                                         .node = copy->node,
+                                         .path = wb_span_of(copy->path, event->path.len),
+                                         .size_bytes = event->size_bytes,
+                                         .mtime_ns = event->mtime_ns,
+                                         .etag = copy->etag};
     return copy;
 }
 

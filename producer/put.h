@@ -9,9 +9,9 @@
 /* Sends events; one thread. */
 struct wb_publisher;
 
-/* Told of each event once the log has it (may be NULL). Runs inside the calls below. */
-typedef void wb_sent_fn(void *arg, enum wb_event_kind kind, const char *node, struct wb_span path,
-                        int64_t offset);
+/* Told of each event once the log has it (may be NULL): its kind, node, path and claims, borrowed.
+ * Runs inside the calls below. */
+typedef void wb_sent_fn(void *arg, const struct wb_file_event *event, int64_t offset);
 
 /* NOT_FOUND without topics, UNREACHABLE without a broker. The caller frees. */
 enum wb_rc wb_publisher_new(const struct wb_config *config, wb_sent_fn *sent, void *arg,

@@ -225,6 +225,7 @@ static void runner_init(struct service *service, size_t index, const struct wb_s
     runner->env = (struct wb_stage_env){.config = service->config,
                                         .metrics = service->metrics,
                                         .health = runner->health,
+                                        .arg = ops->arg,
                                         .worker = runner->worker};
     atomic_init(&runner->ended, false);
 }

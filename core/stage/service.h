@@ -28,6 +28,7 @@ struct wb_stage_env {
     const struct wb_config *config;
     struct wb_metrics *metrics;
     struct wb_health *health;
+    const void *arg;    /* the ops' own */
     const char *worker; /* host:pid:stage, for records */
 };
 
@@ -38,6 +39,7 @@ struct wb_stage_ops {
     /* Stops taking on new work and finishes what is begun; called in turns until `ret_done`. */
     enum wb_rc (*drain)(void *self, int timeout_ms, bool *ret_done, struct wb_err *err);
     void (*close)(void *self);
+    const void *arg; /* given to open; NULL for stages that need none */
 };
 
 /* Runs until told to stop; returns the exit code: 0 when drained, 130 or 143 when interrupted

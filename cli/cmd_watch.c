@@ -1,0 +1,67 @@
+#include "cli/commands.h"
+#include "cli/out.h"
+#include "core/base/clock.h"
+#include "core/base/path.h"
+#include "core/stage/health.h"
+#include "producer/watch.h"
+
+enum { QUIET_MS = 2000 };
+
+static int run_once(struct wb_cli *cli, const struct wb_watch_target *target)
+{
+    struct wb_err err;
+    char text[32];
+    int64_t sent;
+    struct wb_health *health = wb_health_new("watch");
+    const struct wb_stage_env env = {
+        .config = cli->config, .health = health, .arg = target, .worker = "watch"};
+    enum wb_rc rc = wb_watch_once(&env, &sent, &err);
+    wb_health_free(&health);
+    if (rc != WB_OK)
+        return wb_cli_fail(cli, &err);
+    if (!cli->quiet)
+        (void)fprintf(stderr, "waybill: %s events published\n", wb_out_count(sent, text));
+    return 0;
+}
+
+static int run_watch(struct wb_cli *cli)
+{
+    struct wb_err err;
+    char node[64];
+    struct wb_watch_target target = {.node = node, .quiet_ms = QUIET_MS};
+    const char *quiet = wb_cli_flag(cli, "quiet-time");
+    if (wb_path_split(cli->words[0], node, &target.prefix, &err) != WB_OK ||
+        (target.prefix.len && wb_path_check(target.prefix, &err) != WB_OK) ||
+        (quiet && wb_duration_parse(quiet, &target.quiet_ms, &err) != WB_OK))
+        return wb_cli_fail(cli, &err);
+    if (wb_cli_flag(cli, "once"))
+        return run_once(cli, &target);
+    struct wb_stage_ops stage = wb_watch_stage;
+    stage.arg = &target;
+    const struct wb_stage_ops *const stages[] = {&stage};
+    return wb_service_run(cli->config, stages, 1);
+}
+
+static const struct wb_flag flags[] = {
+    {"once", 0, NULL, "scan, publish what changed since the last time, and end"},
+    {"quiet-time", 0, "DUR", "a file left alone for so long is complete (default 2s)"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct wb_command wb_cmd_watch = {
+    .name = "watch",
+    .words = "NODE:PATH",
+    .group = "services",
+    .summary = "publish what happens to the files of a node",
+    .help =
+        "Follows a tree of a file:// node. On start, and when the kernel lost events, the tree\n"
+        "is compared with what was last published, so nothing is missed; files still being\n"
+        "written are waited for. Runs until SIGTERM or SIGINT.\n\n"
+        "examples:\n"
+        "  waybill watch a:\n"
+        "  waybill watch a:incoming --once\n",
+    .least_words = 1,
+    .most_words = 1,
+    .flags = flags,
+    .run = run_watch,
+};
