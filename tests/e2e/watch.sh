@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# watch: whatever happens to a tree ends up on the other node, over kills and lost kernel events.
+# timeout: 200
+. "$(dirname "$0")/../lib.sh"
+
+a=$WB_SCRATCH/a b=$WB_SCRATCH/b
+export WAYBILL_STATE_DIR=$WB_SCRATCH/state WAYBILL_HTTP_LISTEN=''
+mkdir -p "$a/old/inner" "$b"
+printf one >"$a/old/inner/one"
+printf two >"$a/two"
+
+wb topics init -q
+for node in a b; do wb node add $node "file://$WB_SCRATCH/$node" -q; done
+wb rule set all --match 'a:**' --to b --deletes propagate -q
+start_stage all run all
+start_watch() { start_stage watch watch a: --quiet-time 300ms; }
+
+# Folders are not replicated, files are.
+names() { (cd "$1" && find . -path ./.waybill -prune -o ! -type d -print0 | sort -z | xargs -0 -r -n 1 sh -c 'printf "%s %s\n" "$0" "$(readlink "$0" || sha256sum <"$0")"'); }
+same() { [ "$(names "$a")" = "$(names "$b")" ]; }
+
+echo "what is there at the start"
+start_watch
+wait_until 40 same
+
+echo "written, appended, moved, linked, deleted"
+printf three >"$a/three"
+mkdir -p "$a/new/deep"
+printf four >"$a/new/deep/four"$'\n'"line"
+printf five >"$a/new/stray"$'\377'
+ln -s three "$a/link"
+printf more >>"$a/two"
+wait_until 40 same
+mv "$a/old" "$a/moved"
+rm "$a/three"
+wait_until 40 same
+mv "$a/moved" "$WB_SCRATCH/outside"
+wait_until 40 same
+mv "$WB_SCRATCH/outside" "$a/back"
+printf six >"$a/back/inner/six"
+wait_until 40 same
+
+echo "killed, and the tree changes while nobody looks"
+kill_stage watch
+printf seven >"$a/seven"
+rm "$a/two"
+printf changed >"$a/link2"
+start_watch
+wait_until 40 same
+
+echo "killed in the middle of a burst"
+for i in {1..2000}; do
+    printf '%s' "$i" >"$a/new/burst$i"
+    [ "$i" -ne 700 ] || kill_stage watch
+    [ "$i" -ne 1400 ] || start_watch
+done
+wait_until 60 same
+
+echo "the kernel loses events"
+queue=/proc/sys/fs/inotify/max_queued_events
+if [ -w $queue ]; then
+    stop_stages watch
+    saved=$(cat $queue)
+    echo 16 >$queue
+    start_watch
+    grep_scanned() { [ "$(grep -c 'message="scanned"' "$WB_SCRATCH/watch.log")" -ge "$1" ]; }
+    wait_until 40 grep_scanned 4
+    for i in {1..500}; do printf '%s' "$i" >"$a/new/flood$i"; done
+    wait_until 60 same
+    echo "$saved" >$queue
+fi
+
+echo "once: only what changed since"
+stop_stages watch
+printf eight >"$a/eight"
+wb watch a: --once 2>"$WB_SCRATCH/once"
+grep -q '^waybill: 1 events' "$WB_SCRATCH/once" || { cat "$WB_SCRATCH/once"; fail "not one event"; }
+wait_until 40 same
+
+echo "too many folders for the kernel"
+limit=/proc/sys/fs/inotify/max_user_watches
+if [ -w $limit ]; then
+    saved=$(cat $limit)
+    echo 2 >$limit
+    rc=0
+    wb watch a: 2>"$WB_SCRATCH/limit" || rc=$?
+    echo "$saved" >$limit
+    [ $rc -eq 8 ] || fail "exit code $rc"
+    grep -q max_user_watches "$WB_SCRATCH/limit" || fail "no word about the limit"
+fi
+stop_stages
