@@ -9,6 +9,20 @@ mkdir -p "$a/old/inner" "$b"
 printf one >"$a/old/inner/one"
 printf two >"$a/two"
 
+# Limits of the kernel that are lowered here come back whatever happens.
+declare -A lowered=()
+lower() {
+    lowered[$1]=$(cat "$1")
+    echo "$2" >"$1"
+}
+restore() {
+    local rc=$? limit
+    for limit in "${!lowered[@]}"; do echo "${lowered[$limit]}" >"$limit"; done
+    lowered=()
+    return $rc
+}
+trap 'restore; clean_up' EXIT
+
 wb topics init -q
 for node in a b; do wb node add $node "file://$WB_SCRATCH/$node" -q; done
 wb rule set all --match 'a:**' --to b --deletes propagate -q
@@ -16,7 +30,13 @@ start_stage all run all
 start_watch() { start_stage watch watch a: --quiet-time 300ms; }
 
 # Folders are not replicated, files are.
-names() { (cd "$1" && find . -path ./.waybill -prune -o ! -type d -print0 | sort -z | xargs -0 -r -n 1 sh -c 'printf "%s %s\n" "$0" "$(readlink "$0" || sha256sum <"$0")"'); }
+names() {
+    (
+        cd "$1"
+        find . -path ./.waybill -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum 2>&1
+        find . -path ./.waybill -prune -o -type l -printf '%P -> %l\n' | sort
+    )
+}
 same() { [ "$(names "$a")" = "$(names "$b")" ]; }
 
 echo "what is there at the start"
@@ -60,14 +80,13 @@ echo "the kernel loses events"
 queue=/proc/sys/fs/inotify/max_queued_events
 if [ -w $queue ]; then
     stop_stages watch
-    saved=$(cat $queue)
-    echo 16 >$queue
+    lower $queue 16
     start_watch
     grep_scanned() { [ "$(grep -c 'message="scanned"' "$WB_SCRATCH/watch.log")" -ge "$1" ]; }
     wait_until 40 grep_scanned 4
     for i in {1..500}; do printf '%s' "$i" >"$a/new/flood$i"; done
     wait_until 60 same
-    echo "$saved" >$queue
+    restore
 fi
 
 echo "once: only what changed since"
@@ -80,11 +99,10 @@ wait_until 40 same
 echo "too many folders for the kernel"
 limit=/proc/sys/fs/inotify/max_user_watches
 if [ -w $limit ]; then
-    saved=$(cat $limit)
-    echo 2 >$limit
+    lower $limit 2
     rc=0
     wb watch a: 2>"$WB_SCRATCH/limit" || rc=$?
-    echo "$saved" >$limit
+    restore
     [ $rc -eq 8 ] || fail "exit code $rc"
     grep -q max_user_watches "$WB_SCRATCH/limit" || fail "no word about the limit"
 fi
