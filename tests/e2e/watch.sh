@@ -32,7 +32,7 @@ start_watch() { start_stage watch watch a: --quiet-time 300ms; }
 # Folders are not replicated, files are.
 names() {
     (
-        cd "$1"
+        cd "$1" || exit
         find . -path ./.waybill -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum 2>&1
         find . -path ./.waybill -prune -o -type l -printf '%P -> %l\n' | sort
     )
