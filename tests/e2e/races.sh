@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tasks that come late or twice, given by hand to a real transfer worker.
+# Tasks that come late or twice, given by hand to a real transfer worker, and claims that are wrong,
+# given to a real verifier.
 . "$(dirname "$0")/../lib.sh"
 
 export WAYBILL_STATE_DIR=$WB_SCRATCH/state WAYBILL_HTTP_LISTEN=''
@@ -7,5 +8,6 @@ mkdir -p "$WB_SCRATCH/a" "$WB_SCRATCH/b"
 wb topics init -q
 for node in a b; do wb node add $node "file://$WB_SCRATCH/$node" -q; done
 start_stage transfer run transfer
+start_stage verifier run verifier
 "$(dirname "$0")/../../build/debug/tests/e2e/races/test_races"
 stop_stages

@@ -24,8 +24,8 @@ static void check_value(const struct wb_config *config, const struct wb_opt_row 
     int64_t high;
     if (is_number(row->type)) {
         int64_t value = wb_config_int(config, row->id);
-        bool bounded = row->least != 0 || row->most != 0;
-        must_hold(!bounded || (value >= row->least && value <= row->most));
+        must_hold(value >= 0 && value >= row->least);
+        must_hold(row->most == 0 || value <= row->most);
     } else if (row->type == WB_OPT_SPAN) {
         wb_config_span(config, row->id, &low, &high);
         must_hold(low >= 0 && low <= high);

@@ -23,6 +23,7 @@ struct ring {
     struct wb_arena *arena;
     char tasks[TOPIC_MAX];
     char transfers[TOPIC_MAX];
+    char verdicts[TOPIC_MAX];
 };
 
 static int set_up(void **state)
@@ -39,9 +40,12 @@ static int set_up(void **state)
     check_ok(wb_codec_new(&ring->codec, &err));
     check_ok(wb_producer_new(ring->config, NULL, NULL, NULL, &ring->producer, &err));
     check_ok(wb_consumer_new(ring->config, NULL, NULL, &ring->consumer, &err));
-    struct wb_position end = {ring->transfers, 0, 0};
-    check_ok(wb_consumer_watermarks(ring->consumer, ring->transfers, 0, &low, &end.offset, &err));
-    check_ok(wb_consumer_assign(ring->consumer, &end, 1, &err));
+    (void)wb_topic_name(ring->config, WB_TOPIC_VERDICTS, NULL, ring->verdicts);
+    struct wb_position ends[] = {{ring->transfers, 0, 0}, {ring->verdicts, 0, 0}};
+    for (size_t i = 0; i < 2; i++)
+        check_ok(
+            wb_consumer_watermarks(ring->consumer, ends[i].topic, 0, &low, &ends[i].offset, &err));
+    check_ok(wb_consumer_assign(ring->consumer, ends, 2, &err));
     *state = ring;
     return 0;
 }
@@ -97,19 +101,19 @@ static struct wb_task_file file_of(const char *name)
     return (struct wb_task_file){.job = "job", .path = wb_span_str(name)};
 }
 
-static struct wb_result *take_report(struct ring *ring, const char *id)
+static struct wb_result *take_report(struct ring *ring, const char *topic, const char *id)
 {
+    enum wb_record_type type = topic == ring->verdicts ? WB_RECORD_VERDICT : WB_RECORD_TRANSFER;
     struct wb_err err;
     int64_t until_ms = wb_clock_mono_ms() + WAIT_MS;
     while (wb_clock_mono_ms() < until_ms) {
         void *record;
         struct wb_message *message WB_AUTO(wb_message_free) = NULL;
         check_ok(wb_consumer_poll(ring->consumer, POLL_MS, &message, &err));
-        if (!message)
+        if (!message || strcmp(message->topic, topic) != 0)
             continue;
         struct wb_span bytes = wb_arena_span(ring->arena, message->value);
-        check_ok(
-            wb_codec_decode_as(ring->codec, WB_RECORD_TRANSFER, bytes, ring->arena, &record, &err));
+        check_ok(wb_codec_decode_as(ring->codec, type, bytes, ring->arena, &record, &err));
         struct wb_report *report = record;
         if (strcmp(report->task, id) == 0) {
             assert_int_equal(report->result_count, 1);
@@ -140,7 +144,7 @@ static struct wb_result *give(struct ring *ring, enum wb_op op, struct wb_task_f
     check_ok(wb_codec_encode(ring->codec, WB_RECORD_TASK, &task, &value, &err));
     check_ok(wb_producer_send(ring->producer, ring->tasks, 0, wb_span_of(NULL, 0),
                               wb_buf_span(&value), 0, &err));
-    return take_report(ring, id);
+    return take_report(ring, ring->transfers, id);
 }
 
 static struct wb_result *copy(struct ring *ring, const char *name)
@@ -331,6 +335,109 @@ static void paths_outside_the_root_are_refused(void **state)
     check_outcome(give(ring, WB_OP_DISCARD, file, 0), "failed");
 }
 
+/* ---- proofs ---- */
+
+/* Claims `result` to the verifier and waits for its verdict. */
+static struct wb_result *judge(struct ring *ring, enum wb_op op, struct wb_result result)
+{
+    struct wb_err err;
+    char id[24];
+    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    (void)snprintf(id, sizeof(id), "%016llx", (unsigned long long)wb_random_u64());
+    const struct wb_report report = {.task = id,
+                                     .op = op,
+                                     .time_ms = wb_clock_wall_ms(),
+                                     .source = "a",
+                                     .target = "b",
+                                     .worker = "test",
+                                     .results = &result,
+                                     .result_count = 1};
+    check_ok(wb_codec_encode(ring->codec, WB_RECORD_TRANSFER, &report, &value, &err));
+    check_ok(wb_producer_send(ring->producer, ring->transfers, 0, wb_span_of(NULL, 0),
+                              wb_buf_span(&value), 0, &err));
+    return take_report(ring, ring->verdicts, id);
+}
+
+/* Other bytes under the same identity: size and time stay. */
+static void corrupt(struct ring *ring, const struct wb_result *staged)
+{
+    struct stat before;
+    const char *name = wb_arena_printf(ring->arena, ".waybill/%s", staged->instance);
+    const char *path = place(ring, "b", name);
+    assert_int_equal(stat(path, &before), 0);
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "X", 1, 0), 1);
+    const struct timespec times[2] = {before.st_atim, before.st_mtim};
+    assert_int_equal(futimens(fd, times), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void a_good_copy_matches(void **state)
+{
+    struct ring *ring = *state;
+    write_file(ring, "a", "good", "bytes");
+    struct wb_result *verdict = judge(ring, WB_OP_COPY, *copy(ring, "good"));
+    check_outcome(verdict, "match");
+    assert_int_equal(verdict->source_state, WB_SOURCE_SAME);
+}
+
+static void bytes_that_differ_on_the_target_are_a_mismatch(void **state)
+{
+    struct ring *ring = *state;
+    write_file(ring, "a", "flipped", "bytes");
+    struct wb_result *copied = copy(ring, "flipped");
+    corrupt(ring, copied);
+    struct wb_result *verdict = judge(ring, WB_OP_COPY, *copied);
+    check_outcome(verdict, "mismatch");
+    assert_int_equal(verdict->error->scope, WB_SCOPE_TARGET);
+    assert_true(verdict->error->retryable);
+}
+
+static void a_range_that_differs_is_the_one_that_is_named(void **state)
+{
+    struct ring *ring = *state;
+    struct wb_range range;
+    write_file(ring, "a", "halves", "firsthalfsecondhalf");
+    struct wb_result *opened = give(ring, WB_OP_OPEN, file_of("halves"), 0);
+    struct wb_task_file file = range_of("halves", opened, &range);
+    struct wb_range two[] = {{.length = 9, .tag = ""}, {.offset = 9, .length = 10, .tag = ""}};
+    file.ranges = two;
+    file.range_count = 2;
+    struct wb_result *ranged = give(ring, WB_OP_RANGE, file, 0);
+    check_outcome(ranged, "ranged");
+    check_outcome(judge(ring, WB_OP_RANGE, *ranged), "match");
+    corrupt(ring, ranged);
+    struct wb_result *verdict = judge(ring, WB_OP_RANGE, *ranged);
+    check_outcome(verdict, "mismatch");
+    assert_int_equal(verdict->range_count, 1);
+    assert_int_equal(verdict->ranges[0].offset, 0);
+}
+
+static void a_source_that_went_on_is_seen(void **state)
+{
+    struct ring *ring = *state;
+    write_file(ring, "a", "went", "older");
+    struct wb_result *copied = copy(ring, "went");
+    write_file(ring, "a", "went", "newer");
+    struct wb_result *verdict = judge(ring, WB_OP_COPY, *copied);
+    check_outcome(verdict, "match");
+    assert_int_equal(verdict->source_state, WB_SOURCE_CHANGED);
+    assert_int_equal(unlink(place(ring, "a", "went")), 0);
+    assert_int_equal(judge(ring, WB_OP_COPY, *copied)->source_state, WB_SOURCE_GONE);
+}
+
+static void an_instance_that_is_gone_is_no_proof(void **state)
+{
+    struct ring *ring = *state;
+    write_file(ring, "a", "away", "bytes");
+    struct wb_result *copied = copy(ring, "away");
+    struct wb_task_file file = file_of("away");
+    file.instance = copied->instance;
+    check_outcome(give(ring, WB_OP_DISCARD, file, 0), "discarded");
+    check_outcome(judge(ring, WB_OP_COPY, *copied), "failed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +451,11 @@ int main(void)
         cmocka_unit_test(a_task_past_its_time_has_no_effect),
         cmocka_unit_test(an_instance_changed_after_its_proof_is_not_published),
         cmocka_unit_test(paths_outside_the_root_are_refused),
+        cmocka_unit_test(a_good_copy_matches),
+        cmocka_unit_test(bytes_that_differ_on_the_target_are_a_mismatch),
+        cmocka_unit_test(a_range_that_differs_is_the_one_that_is_named),
+        cmocka_unit_test(a_source_that_went_on_is_seen),
+        cmocka_unit_test(an_instance_that_is_gone_is_no_proof),
     };
     if (!getenv("WB_KAFKA"))
         return 77;
