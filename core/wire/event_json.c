@@ -91,7 +91,7 @@ static enum wb_rc take_all(const json_t *json, struct wb_arena *arena, struct wb
     const char *kind;
     if (!json_is_object(json))
         return wb_err_set(err, WB_CAT_INVALID, "an event must be a json object");
-    if (take_text(json, "id", true, arena, &event->id, err) != WB_OK ||
+    if (take_text(json, "id", false, arena, &event->id, err) != WB_OK ||
         take_time(json, &event->time_ms, err) != WB_OK ||
         take_text(json, "kind", true, arena, &kind, err) != WB_OK ||
         take_text(json, "node", true, arena, &event->node, err) != WB_OK ||

@@ -1,6 +1,6 @@
 /* What every fuzz target includes: the entry point and a way to say that a property is broken. */
-#ifndef WB_TESTS_FUZZ_H
-#define WB_TESTS_FUZZ_H
+#ifndef WB_TESTS_FUZZ_FUZZ_H
+#define WB_TESTS_FUZZ_FUZZ_H
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -268,7 +268,7 @@ static void json_events_are_taken_and_checked(void **state)
     assert_int_equal(event->kind, WB_EVENT_DELETED);
     assert_int_equal(event->time_ms, 1767225600000);
     static const char *const bad[][2] = {
-        {"{}", "\"id\" is missing"},
+        {"{}", "\"kind\" is missing"},
         {"{\"id\":\"1\",\"kind\":\"x\",\"node\":\"a\",\"path\":\"p\"}", "\"kind\""},
         {"{\"id\":\"1\",\"kind\":\"written\",\"node\":\"a\"}", "\"path\" is missing"},
         {"{\"id\":\"1\",\"kind\":\"written\",\"node\":\"a\",\"path\":5}", "\"path\""},
