@@ -203,7 +203,8 @@ static void on_sent(void *arg, const struct wb_file_event *event, int64_t offset
 {
     struct put *put = arg;
     if (put->follow)
-        wb_follow_expect(put->follow, event->kind, event->node, event->path, offset);
+        wb_follow_expect(put->follow, event->kind, event->node, event->path, event->size_bytes,
+                         offset);
 }
 
 static enum wb_rc begin(struct put *put, struct wb_err *err)

@@ -92,7 +92,7 @@ static void expect(struct wb_follow *follow, uint64_t key, int64_t offset)
 }
 
 void wb_follow_expect(struct wb_follow *follow, enum wb_event_kind kind, const char *node,
-                      struct wb_span path, int64_t offset)
+                      struct wb_span path, int64_t size_bytes, int64_t offset)
 {
     struct wb_err err;
     struct wb_route *routes;
@@ -104,8 +104,10 @@ void wb_follow_expect(struct wb_follow *follow, enum wb_event_kind kind, const c
         struct wb_buf key WB_AUTO(wb_buf_free) = wb_buf_make(KEY_MAX);
         if (kind == WB_EVENT_DELETED && !routes[i].policy.deletes)
             continue;
-        if (wb_replica_key(routes[i].target, node, path, &key, &err) == WB_OK)
-            expect(follow, wb_hash64_of(wb_buf_span(&key)), offset);
+        if (wb_replica_key(routes[i].target, node, path, &key, &err) != WB_OK)
+            continue;
+        expect(follow, wb_hash64_of(wb_buf_span(&key)), offset);
+        follow->counts.bytes_expected += size_bytes > 0 ? size_bytes : 0;
     }
 }
 
@@ -177,21 +179,31 @@ static int64_t rate(const struct wb_follow *follow, int64_t amount)
     return passed_ms > 0 ? amount * 1000 / passed_ms : 0;
 }
 
+/* By files or by bytes, whichever has longer to go. */
+static int64_t left_ms(const struct wb_follow *follow)
+{
+    const struct wb_follow_counts *counts = &follow->counts;
+    int64_t passed_ms = wb_clock_mono_ms() - follow->begin_ms;
+    int64_t files = counts->ended ? counts->expected - counts->ended : 0;
+    int64_t bytes = counts->bytes_expected - counts->bytes;
+    double by_files = counts->ended ? (double)files / (double)counts->ended : 0;
+    double by_bytes = counts->bytes && bytes > 0 ? (double)bytes / (double)counts->bytes : 0;
+    return (int64_t)((by_files > by_bytes ? by_files : by_bytes) * (double)passed_ms);
+}
+
 static void progress_line(const struct wb_follow *follow, const char *begin, const char *end)
 {
     char text[2][32];
     char size[2][16];
     char left[16];
     const struct wb_follow_counts *counts = &follow->counts;
-    int64_t per_second = rate(follow, counts->ended);
     wb_size_format(counts->bytes, size[0]);
     wb_size_format(rate(follow, counts->bytes), size[1]);
-    wb_duration_format(per_second ? (counts->expected - counts->ended) * 1000 / per_second : 0,
-                       left);
+    wb_duration_format(left_ms(follow), left);
     (void)fprintf(stderr, "%s%s of %s copies ended, %s proved, %s/s, %lld dead%s%s%s", begin,
                   wb_out_count(counts->ended, text[0]), wb_out_count(counts->expected, text[1]),
-                  size[0], size[1], (long long)counts->dead, per_second ? ", about " : "",
-                  per_second ? left : "", end);
+                  size[0], size[1], (long long)counts->dead, counts->ended ? ", about " : "",
+                  counts->ended ? left : "", end);
 }
 
 static void draw(struct wb_follow *follow)

@@ -18,6 +18,7 @@ struct wb_follow_counts {
     int64_t dead;
     int64_t unmatched; /* events that no rule sends anywhere */
     int64_t bytes;     /* of files verified */
+    int64_t bytes_expected;
 };
 
 /* Notes where waybill.replicas ends now: call it before the first event is sent. The caller frees.
@@ -28,7 +29,7 @@ void wb_follow_free(struct wb_follow **follow); /* fits WB_AUTO */
 
 /* An event is in the log: expects its end on every target that the rules name. */
 void wb_follow_expect(struct wb_follow *follow, enum wb_event_kind kind, const char *node,
-                      struct wb_span path, int64_t offset);
+                      struct wb_span path, int64_t size_bytes, int64_t offset);
 
 /* Reads until all have ended, with progress on stderr; dead ones are told as they come. TIMEOUT
  * after cli->timeout_ms; CANCELLED by SIGINT or SIGTERM. */

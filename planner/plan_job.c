@@ -59,6 +59,11 @@ static void adopt_policy(struct wb_job *job, const struct wb_policy *policy)
     job->max_attempts = policy->max_attempts;
 }
 
+static const char *new_id(const struct wb_step *step)
+{
+    return wb_arena_printf(step->arena, "%016llx", (unsigned long long)step->input->entropy);
+}
+
 void wb_job_begin(struct wb_step *step, const struct wb_event_ref *event)
 {
     const struct wb_job *dead = step->link->job;
@@ -67,7 +72,7 @@ void wb_job_begin(struct wb_step *step, const struct wb_event_ref *event)
         job->fences = dead->fences;
         job->fence_count = dead->fence_count;
     }
-    job->id = wb_arena_printf(step->arena, "%016llx", (unsigned long long)step->input->entropy);
+    job->id = new_id(step);
     job->source = step->link->source;
     job->target = step->link->target;
     job->path = step->link->path;
@@ -183,15 +188,27 @@ static bool counts(const struct wb_err *err)
            err->category != WB_CAT_CANCELLED;
 }
 
-/* What is tried again looks at the source anew, so a newer event is served by the same attempt. */
-static void take_pending(struct wb_job *job)
+void wb_job_serve(struct wb_step *step, const struct wb_event_ref *event)
 {
-    if (!job->pending)
-        return;
-    wb_event_merge(job->pending, &job->event);
-    job->event = *job->pending;
+    struct wb_job *job = step->job;
+    struct wb_event_ref *newest = wb_event_copy(step->arena, event);
+    wb_event_merge(newest, &job->event);
+    if (job->pending)
+        wb_event_merge(newest, job->pending);
     job->pending = NULL;
-    job->mime = job->event.mime;
+    job->event = *newest;
+    job->mime = newest->mime;
+    job->id = new_id(step);
+    step->link->job_dirty = true;
+}
+
+/* What is tried again looks at the source anew, so a newer event is served by the next attempt. */
+static void take_pending(struct wb_step *step)
+{
+    const struct wb_event_ref *pending = step->job->pending;
+    step->job->pending = NULL;
+    if (pending)
+        wb_job_serve(step, pending);
 }
 
 void wb_job_fail(struct wb_step *step, const struct wb_err *err)
@@ -206,7 +223,7 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         wb_job_end(step, WB_END_DEAD, err->retryable ? "attempts used up" : "can't be retried");
         return;
     }
-    take_pending(job);
+    take_pending(step);
     int64_t wait_ms = err->retry_after_ms;
     if (wait_ms <= 0)
         wait_ms = wb_plan_backoff_ms(step->policy->backoff_least_ms, step->policy->backoff_most_ms,

@@ -35,6 +35,9 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err);
 void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason);
 /* The source has no such file. */
 void wb_job_source_gone(struct wb_step *step);
+/* A newer event takes the place of the one that the job serves. The job takes another id: what was
+ * asked for in the name of the old one may still be answered, with a copy of what was before. */
+void wb_job_serve(struct wb_step *step, const struct wb_event_ref *event);
 /* `from` is older than `into`, which then stands for both. */
 void wb_event_merge(struct wb_event_ref *into, const struct wb_event_ref *from);
 struct wb_event_ref *wb_event_copy(struct wb_arena *arena, const struct wb_event_ref *event);

@@ -38,36 +38,17 @@ static bool is_our_instance(const struct wb_step *step)
 
 /* ---- events ---- */
 
-static bool already_proved(const struct wb_link *link, const struct wb_event_ref *event)
-{
-    return !link->job && link->replica && link->replica->version &&
-           event->kind == WB_EVENT_WRITTEN && event->claim.etag && *event->claim.etag &&
-           *link->replica->version->etag && wb_version_same(&event->claim, link->replica->version);
-}
-
-/* Ends an event that needs no work through a job of no duration, so that every end takes one way.
- */
-static void end_at_once(struct wb_step *step, const char *reason)
-{
-    wb_job_begin(step, step->input->event);
-    step->job->version = step->link->replica->version;
-    wb_job_end(step, WB_END_VERIFIED, reason);
-}
-
 static void coalesce(struct wb_step *step, const struct wb_event_ref *event)
 {
     struct wb_job *job = step->job;
-    struct wb_event_ref *newest = wb_event_copy(step->arena, event);
-    bool started = job->state != WB_JOB_WAITING;
-    const struct wb_event_ref *older = started ? job->pending : &job->event;
-    if (older)
-        wb_event_merge(newest, older);
-    if (started) {
-        job->pending = newest;
-    } else {
-        job->event = *newest;
-        job->mime = newest->mime;
+    if (job->state == WB_JOB_WAITING) {
+        wb_job_serve(step, event);
+        return;
     }
+    struct wb_event_ref *newest = wb_event_copy(step->arena, event);
+    if (job->pending)
+        wb_event_merge(newest, job->pending);
+    job->pending = newest;
     step->link->job_dirty = true;
 }
 
@@ -75,9 +56,7 @@ static void on_event(struct wb_step *step)
 {
     const struct wb_event_ref *event = step->input->event;
     bool dead = step->job && step->job->state == WB_JOB_DEAD;
-    if (already_proved(step->link, event))
-        end_at_once(step, "already proved at this version");
-    else if (!step->job || dead)
+    if (!step->job || dead)
         wb_job_begin(step, event);
     else
         coalesce(step, event);

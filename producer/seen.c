@@ -6,17 +6,15 @@
 
 enum { SCHEMA_VERSION = 1, PAGE = 512 };
 
-static const char schema[] = "CREATE TABLE seen(path BLOB PRIMARY KEY, size INT, mtime INT,"
-                             " etag TEXT, scan INT);"
-                             "CREATE TABLE scans(number INT);"
-                             "INSERT INTO scans VALUES(0);";
+static const char schema[] =
+    "CREATE TABLE seen(path BLOB PRIMARY KEY, size INT, mtime INT, etag TEXT, scan INT);"
+    "CREATE TABLE scans(number INT); INSERT INTO scans VALUES(0);";
 
 enum statement { TOUCH, PUT, DEL, HAS, PAGE_OF, LAST_SCAN, SET_SCAN, STATEMENT_COUNT };
 
 static const char *const statements[STATEMENT_COUNT] = {
     [TOUCH] = "UPDATE seen SET scan=?2 WHERE path=?1 RETURNING size, mtime, etag",
-    [PUT] = "INSERT INTO seen VALUES(?1,?2,?3,?4,?5) ON CONFLICT(path) DO UPDATE SET size=?2, "
-            "mtime=?3, etag=?4, scan=?5",
+    [PUT] = "INSERT OR REPLACE INTO seen VALUES(?1,?2,?3,?4,?5)",
     [DEL] = "DELETE FROM seen WHERE path=?1",
     [HAS] = "SELECT 1 FROM seen WHERE path=?1",
     [PAGE_OF] = "SELECT path FROM seen WHERE path>?1 AND scan<?2 ORDER BY path LIMIT ?3",

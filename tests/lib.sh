@@ -38,6 +38,9 @@ kill_stage() {
     unset "stages[$1]"
 }
 
+# pause_stage STOP|CONT NAME ; as a machine that hangs, and wakes.
+pause_stage() { kill "-$1" "${stages[$2]}" || fail "stage '$2' had ended by itself"; }
+
 # stop_stages [NAME…] ; SIGTERM to these or all; each must drain within 30 s and exit 0.
 stop_stages() {
     local name rc deadline=$((SECONDS + 30)) which=("$@")

@@ -4,14 +4,19 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/map.h"
 #include "core/base/path.h"
 #include "transfer/exec.h"
+
+enum { SWEEP_EVERY_MS = 3600 * 1000, SWEEP_AGE_MS = 3 * 24 * 3600 * 1000 };
 
 struct thread {
     const struct wb_worker_env *env;
     struct wb_magic *magic;
     struct wb_hasher *hasher;
     struct wb_metric *bytes_total;
+    struct wb_map *swept; /* target -> int64_t: when it was swept last */
 };
 
 struct operation {
@@ -137,6 +142,26 @@ static void fail_task(struct wb_exec *exec, enum wb_scope scope, const struct wb
     }
 }
 
+/* Instances that nobody was told of, or that a task of long ago was about, are garbage. Whoever
+ * still counts on one that is so old finds it gone and copies again. */
+static void sweep(struct thread *thread, struct wb_exec *exec)
+{
+    struct wb_err err;
+    int64_t count;
+    int64_t now_ms = wb_clock_mono_ms();
+    int64_t *last = wb_map_get(thread->swept, wb_span_str(exec->task->target));
+    if (!exec->target || (last && now_ms - *last < SWEEP_EVERY_MS))
+        return;
+    last = wb_xcalloc(1, sizeof(*last));
+    *last = now_ms;
+    wb_map_put(thread->swept, wb_span_str(exec->task->target), last);
+    if (wb_store_sweep(exec->target, SWEEP_AGE_MS, &count, &err) != WB_OK)
+        wb_log_err(WB_LOG_WARN, "cannot sweep the staging area", &err);
+    else if (count > 0)
+        WB_LOG(WB_LOG_INFO, "staging area swept", WB_LOG_STR("node", exec->task->target),
+               WB_LOG_INT("instances", count));
+}
+
 static void execute(void *self, const void *record, struct wb_arena *arena,
                     struct wb_report *report)
 {
@@ -159,9 +184,10 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
         return;
     }
     const struct operation *operation = &operations[exec.task->op];
-    if (open_stores(&exec, operation, &scope, &err) == WB_OK)
+    if (open_stores(&exec, operation, &scope, &err) == WB_OK) {
         execute_all(&exec, operation);
-    else
+        sweep(thread, &exec);
+    } else
         fail_task(&exec, scope, &err);
     close_stores(&exec);
     for (size_t i = 0; i < report->result_count; i++)
@@ -175,6 +201,7 @@ static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, 
     thread->env = env;
     thread->magic = wb_magic_new();
     thread->hasher = wb_hasher_new(true);
+    thread->swept = wb_map_new(free);
     thread->bytes_total = wb_metrics_get(env->stage->metrics, WB_METRIC_COUNTER,
                                          "waybill_copied_bytes_total", "Bytes copied.", NULL);
     *ret_self = thread;
@@ -186,6 +213,7 @@ static void thread_close(void *self)
     struct thread *thread = self;
     wb_magic_free(&thread->magic);
     wb_hasher_free(&thread->hasher);
+    wb_map_free(&thread->swept);
     free(thread);
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Stages are killed with SIGKILL at random, again and again, while files go through. Afterwards every
-# file is proved, and a reader that hashes the final names all the time has seen no other bytes.
+# Stages are killed with SIGKILL at random, again and again, while files go through. Afterwards
+# every file is proved, and a reader that hashes the final names has seen no other bytes.
 # timeout: 280
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 files=${WB_KILL_FILES:-3000} kills=${WB_KILLS:-25}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tasks that come late or twice, given by hand to a real transfer worker, and claims that are wrong,
 # given to a real verifier.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 export WAYBILL_STATE_DIR=$WB_SCRATCH/state WAYBILL_HTTP_LISTEN=''

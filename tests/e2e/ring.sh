@@ -2,6 +2,7 @@
 # The ring on a real broker: a tree of all kinds of files to two nodes, again, changed, deleted,
 # with local state lost.
 # timeout: 240
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 a=$WB_SCRATCH/a b=$WB_SCRATCH/b c=$WB_SCRATCH/c
@@ -43,7 +44,8 @@ ready() {
 }
 
 same_everywhere() {
-    wb check a: b: --combined - >"$WB_SCRATCH/check" || { cat "$WB_SCRATCH/check"; fail "a and b differ"; }
+    wb check a: b: --combined - >"$WB_SCRATCH/check" ||
+        { cat "$WB_SCRATCH/check" && fail "a and b differ"; }
     ! grep -v '^=' "$WB_SCRATCH/check" || fail "check said more than ="
     diff -r --no-dereference -x .waybill "$a" "$c" || fail "a and c differ"
 }
@@ -58,7 +60,8 @@ wait_until 30 ready
 echo "a tree of all kinds of files"
 wb put a: -r --wait --timeout 100s
 same_everywhere
-[ "$(stat -c '%a %y' "$b/deep/batch.bin")" = "$(stat -c '%a %y' "$a/deep/batch.bin")" ] || fail "times"
+meta() { stat -c '%a %y' "$1/deep/batch.bin"; }
+[ "$(meta "$b")" = "$(meta "$a")" ] || fail "times"
 [ "$(stat -c %a "$b/plain.txt")" = 4750 ] || fail "mode"
 [ "$(readlink "$b/dangling")" = /nowhere/at/all ] || fail "link"
 [ "$(stat -c %b "$b/sparse.img")" -lt 1000 ] || fail "a sparse file grew"
@@ -66,7 +69,10 @@ same_everywhere
 
 echo "strategies"
 wb get files a:deep --json >"$WB_SCRATCH/files.json"
-strategy() { jq -r --arg p "$1" '.files[] | select(.path == $p and .target == "b") | .strategy' "$WB_SCRATCH/files.json"; }
+strategy() {
+    jq -r --arg p "$1" '.files[] | select(.path == $p and .target == "b") | .strategy' \
+        "$WB_SCRATCH/files.json"
+}
 [ "$(strategy deep/batch.bin)" = batch ] || fail "batch: $(strategy deep/batch.bin)"
 [ "$(strategy deep/direct.bin)" = direct ] || fail "direct"
 [ "$(strategy deep/chunked.iso)" = chunked ] || fail "chunked"
@@ -80,8 +86,15 @@ wb put a: -r --wait --timeout 60s
 echo "one changed file copies one file"
 printf 'changed\n' >"$a/plain.txt"
 wb put a: -r --wait --timeout 60s
-[ "$(metric waybill_copied_bytes_total)" = "$(awk -v b="$before" 'BEGIN { printf "%.15g", b + 16 }')" ] ||
-    fail "copied $(metric waybill_copied_bytes_total), before $before"
+wanted=$(awk -v b="$before" 'BEGIN { printf "%.15g", b + 16 }')
+copied=$(metric waybill_copied_bytes_total)
+[ "$copied" = "$wanted" ] || fail "copied $copied, before $before"
+same_everywhere
+
+echo "what the target lost is copied again"
+rm "$b/deep/direct.bin"
+printf stranger >"$c/deep/direct.bin"
+wb put a:deep/direct.bin --wait --timeout 60s
 same_everywhere
 
 echo "deletes are propagated, and only where the source lacks the file"
@@ -98,7 +111,10 @@ printf '{"kind":"written","node":"a","path":"../etc/passwd"}' |
     kcat -P -b "$WB_KAFKA" -t "$WB_PREFIX.events" -p 1 2>/dev/null
 printf 'z' >"$a/behind"
 wb put a:behind --wait --timeout 60s
-dead() { kcat -C -b "$WB_KAFKA" -t "$WB_PREFIX.dead" -e -q 2>/dev/null | grep -ac -e garbage -e etc/passwd; }
+dead() {
+    kcat -C -b "$WB_KAFKA" -t "$WB_PREFIX.dead" -e -q 2>/dev/null |
+        grep -ac -e garbage -e etc/passwd
+}
 two_dead() { [ "$(dead)" -ge 2 ]; }
 wait_until 20 two_dead
 
@@ -121,6 +137,7 @@ copied=$(metric waybill_copied_bytes_total)
 [ "${copied:-0}" = 0 ] || fail "copied $copied bytes again"
 wb get files --json | jq -S 'del(.as_of)' >"$WB_SCRATCH/state.after"
 count() { jq '.files | length' "$1"; }
-[ "$(count "$WB_SCRATCH/state.before")" = "$(count "$WB_SCRATCH/state.after")" ] || fail "state differs"
+[ "$(count "$WB_SCRATCH/state.before")" = "$(count "$WB_SCRATCH/state.after")" ] ||
+    fail "state differs"
 stop_stages all
 same_everywhere

@@ -3,6 +3,7 @@
 # long after their group gave their work to others, one is killed; the files change all the while. A
 # reader checks that no file ever goes back to an older version.
 # timeout: 250
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 files=800 pause=${WB_PAUSE:-25}
@@ -62,7 +63,7 @@ wb put a: -r --wait --timeout 60s -q
 echo "stopped in the middle of the work"
 tree 2
 wb put a: -r -q
-for name in planner1 transfer1 verifier1; do kill -STOP "${stages[$name]}"; done
+for name in planner1 transfer1 verifier1; do pause_stage STOP "$name"; done
 kill_stage transfer2
 tree 3
 SECONDS=0
@@ -75,7 +76,7 @@ tree 4
 wb put a: -r -q
 over() { [ $SECONDS -ge "$pause" ]; }
 wait_until $((pause + 5)) over
-for name in planner1 transfer1 verifier1; do kill -CONT "${stages[$name]}"; done
+for name in planner1 transfer1 verifier1; do pause_stage CONT "$name"; done
 tree 5
 wb put a: -r --wait --timeout 120s -q
 wb check a: b: -q

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # watch: whatever happens to a tree ends up on the other node, over kills and lost kernel events.
 # timeout: 200
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 a=$WB_SCRATCH/a b=$WB_SCRATCH/b

@@ -206,6 +206,11 @@ static void what_is_proved_is_not_copied_again(void **state)
     struct wb_version version = version_of(100, "v1");
     replicate(drive, "i1", &version);
     event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    check_asked(drive, WB_OP_COPY, "");
+    assert_string_equal(drive->outbox.first_intent->file.known->etag, "v1");
+    assert_string_equal(drive->outbox.first_intent->file.tag, "tag");
+    report(drive, WB_OP_COPY, answer(drive, WB_OUTCOME_CURRENT));
     assert_null(drive->link.job);
     assert_int_equal(drive->outbox.intent_count, 0);
     assert_int_equal(drive->link.replica->event_offset, 1);
@@ -306,6 +311,62 @@ static void an_event_while_running_is_served_afterwards(void **state)
     check_state(drive, WB_JOB_WAITING);
     assert_string_equal(drive->link.job->event.claim.etag, "v3");
     assert_int_equal(drive->link.job->event.count, 2);
+}
+
+/* A late answer as the worker gives it: under the job and attempt that its task named. */
+static struct wb_result late(struct drive *drive, const char *job, enum wb_outcome outcome,
+                             const char *instance)
+{
+    struct wb_result result = answer(drive, outcome);
+    result.job = job;
+    result.attempt = 0;
+    result.instance = instance;
+    result.tag = "tag";
+    return result;
+}
+
+static void pass_deadline(struct drive *drive)
+{
+    drive->now_ms += 11 * drive->policy.deadline_ms;
+    step(drive, (struct wb_input){.kind = WB_INPUT_TIMER});
+    check_state(drive, WB_JOB_WAITING);
+}
+
+static void a_late_copy_of_the_version_before_does_not_serve_a_newer_event(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version old = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    const char *job = drive->link.job->id;
+    event(drive, WB_EVENT_WRITTEN, 100, "v2");
+    pass_deadline(drive);
+    struct wb_result match = late(drive, job, WB_OUTCOME_MATCH, "i1");
+    match.version = &old;
+    verdict(drive, WB_OP_COPY, match);
+    check_state(drive, WB_JOB_WAITING);
+    report(drive, WB_OP_COPY, late(drive, job, WB_OUTCOME_COPIED, "i1"));
+    check_asked(drive, WB_OP_DISCARD, "i1");
+    give(drive);
+    verdict(drive, WB_OP_COPY, match);
+    check_state(drive, WB_JOB_COPYING);
+    assert_null(drive->link.replica);
+}
+
+static void an_event_that_comes_between_two_tries_is_not_served_by_the_first(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version old = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    const char *job = drive->link.job->id;
+    pass_deadline(drive);
+    event(drive, WB_EVENT_WRITTEN, 100, "v2");
+    struct wb_result match = late(drive, job, WB_OUTCOME_MATCH, "i1");
+    match.version = &old;
+    verdict(drive, WB_OP_COPY, match);
+    check_state(drive, WB_JOB_WAITING);
+    assert_null(drive->link.replica);
 }
 
 static void an_event_for_the_version_being_copied_is_absorbed(void **state)
@@ -510,6 +571,8 @@ int main(void)
         PLAN_TEST(fences_outlive_a_dead_job),
         PLAN_TEST(an_unanswered_publish_is_asked_again_not_given_up),
         PLAN_TEST(an_event_while_running_is_served_afterwards),
+        PLAN_TEST(a_late_copy_of_the_version_before_does_not_serve_a_newer_event),
+        PLAN_TEST(an_event_that_comes_between_two_tries_is_not_served_by_the_first),
         PLAN_TEST(an_event_for_the_version_being_copied_is_absorbed),
         PLAN_TEST(errors_are_retried_within_a_budget_then_dead_with_the_reason),
         PLAN_TEST(a_permanent_error_is_dead_at_once),

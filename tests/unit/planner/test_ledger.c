@@ -1,0 +1,132 @@
+#include <unistd.h>
+
+#include "planner/ledger.h"
+#include "tests/check.h"
+
+struct fixture {
+    char folder[64];
+    struct wb_ledger *ledger;
+    struct wb_arena *arena;
+};
+
+static int set_up(void **state)
+{
+    struct wb_err err;
+    struct fixture *fixture = wb_xcalloc(1, sizeof(*fixture));
+    (void)snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/wb-ledger-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    fixture->arena = wb_arena_new(1 << 20);
+    check_ok(wb_ledger_open(fixture->folder, 3, &fixture->ledger, &err));
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    struct fixture *fixture = *state;
+    wb_ledger_close(&fixture->ledger);
+    for (size_t i = 0; i < 3; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof(path), "%s/ledger-3.db%s", fixture->folder, endings[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(fixture->folder), 0);
+    wb_arena_free(&fixture->arena);
+    free(fixture);
+    return 0;
+}
+
+static void reopen(struct fixture *fixture)
+{
+    struct wb_err err;
+    wb_ledger_close(&fixture->ledger);
+    check_ok(wb_ledger_open(fixture->folder, 3, &fixture->ledger, &err));
+}
+
+static void put(struct fixture *fixture, const char *key, enum wb_job_state state, int32_t priority,
+                int64_t due_ms)
+{
+    struct wb_err err;
+    const struct wb_job job = {
+        .target = "b", .state = state, .priority = priority, .due_ms = due_ms};
+    check_ok(wb_ledger_put_job(fixture->ledger, wb_span_str(key), &job, WB_LANE_SMALL,
+                               wb_span_str("record"), &err));
+}
+
+static void what_is_not_committed_never_was(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_span job;
+    struct wb_span replica;
+    put(fixture, "one", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    reopen(fixture);
+    check_ok(
+        wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica, &err));
+    assert_null(job.data);
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
+}
+
+static void a_commit_keeps_records_and_their_place_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_span job;
+    struct wb_span replica;
+    put(fixture, "one", WB_JOB_WAITING, 0, 1);
+    check_ok(
+        wb_ledger_put_replica(fixture->ledger, wb_span_str("one"), wb_span_str("proof"), &err));
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_REPLICAS, 9);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    reopen(fixture);
+    check_ok(
+        wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica, &err));
+    check_span(job, "record");
+    check_span(replica, "proof");
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_REPLICAS), 9);
+    check_ok(wb_ledger_reset(fixture->ledger, &err));
+    reopen(fixture);
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
+}
+
+static void who_waits_comes_by_priority_and_then_by_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_span keys[8];
+    size_t count;
+    put(fixture, "late", WB_JOB_WAITING, 0, 20);
+    put(fixture, "early", WB_JOB_WAITING, 0, 10);
+    put(fixture, "urgent", WB_JOB_WAITING, 7, 30);
+    put(fixture, "future", WB_JOB_WAITING, 9, 1000);
+    put(fixture, "flying", WB_JOB_COPYING, 9, 5);
+    put(fixture, "dead", WB_JOB_DEAD, 9, 0);
+    check_ok(wb_ledger_waiting(fixture->ledger, "b", WB_LANE_SMALL, 100, 8, fixture->arena, keys,
+                               &count, &err));
+    assert_int_equal(count, 3);
+    check_span(keys[0], "urgent");
+    check_span(keys[1], "early");
+    check_span(keys[2], "late");
+    check_ok(wb_ledger_waiting(fixture->ledger, "b", WB_LANE_SMALL, 100, 1, fixture->arena, keys,
+                               &count, &err));
+    assert_int_equal(count, 1);
+    check_ok(wb_ledger_overdue(fixture->ledger, 100, 8, fixture->arena, keys, &count, &err));
+    assert_int_equal(count, 1);
+    check_span(keys[0], "flying");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_not_committed_never_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_commit_keeps_records_and_their_place_together, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_waits_comes_by_priority_and_then_by_time, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
