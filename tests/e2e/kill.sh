@@ -90,4 +90,5 @@ wb check a: b: -q
 wb check a: c: -q
 [ "$(wb get dead --json | jq '.dead | length')" = 0 ] || { wb get dead; fail "dead files"; }
 [ "$(wb get jobs --json | jq '.jobs | length')" = 0 ] || { wb get jobs; fail "jobs left"; }
+# shellcheck disable=SC2119 # no names: all
 stop_stages

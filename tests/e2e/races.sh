@@ -11,4 +11,5 @@ for node in a b; do wb node add $node "file://$WB_SCRATCH/$node" -q; done
 start_stage transfer run transfer
 start_stage verifier run verifier
 "$(dirname "$0")/../../build/debug/tests/e2e/races/test_races"
+# shellcheck disable=SC2119 # no names: all
 stop_stages

@@ -86,4 +86,5 @@ cat "$WB_SCRATCH/reader.out"
 none_left() { [ "$(wb get jobs --json | jq '.jobs | length')" = 0 ]; }
 wait_until 60 none_left
 wb check a: b: -q
+# shellcheck disable=SC2119 # no names: all
 stop_stages
