@@ -87,13 +87,20 @@ static int64_t known_size(const struct wb_job *job)
     return job->version ? job->version->size_bytes : job->event.claim.size_bytes;
 }
 
+/* What is proved counts only when the digest that the event claims was proved with it. */
+static bool proof_fits_claim(const struct wb_replica *replica, const struct wb_event_ref *event)
+{
+    return replica && replica->version &&
+           (event->sha256.len == 0 || wb_span_eq(event->sha256, replica->sha256));
+}
+
 static void fill_copy(struct wb_step *step, struct wb_intent *intent)
 {
     const struct wb_job *job = step->job;
     const struct wb_replica *replica = step->link->replica;
     intent->file.version = wb_version_copy(step->arena, &job->event.claim);
     intent->file.sha256 = job->event.sha256;
-    if (replica && replica->version) {
+    if (proof_fits_claim(replica, &job->event)) {
         intent->file.known = replica->version;
         intent->file.tag = replica->tag;
     }

@@ -51,8 +51,10 @@ static enum wb_rc check_claim(const struct copy *copy, struct wb_err *err)
                  !wb_version_same(claim, &copy->stat.version);
     if (copy->file->sha256.len == 0 || other || wb_span_eq(copy->file->sha256, have))
         return WB_OK;
-    return wb_err_at(err, WB_SCOPE_SOURCE, "copy", WB_CAT_CORRUPT,
-                     "the source's bytes do not have the sha-256 that the event claims");
+    (void)wb_err_at(err, WB_SCOPE_SOURCE, "copy", WB_CAT_CORRUPT,
+                    "the source's bytes do not have the sha-256 that the event claims");
+    err->retryable = false;
+    return WB_ERROR;
 }
 
 static enum wb_rc seal(struct copy *copy, char tag[WB_TAG_MAX], struct wb_err *err)

@@ -182,6 +182,7 @@ static void judge_sealed(struct wb_judge *judge, const struct wb_result *claim,
     /* Every range equals the source's: it is the source that lacks the claimed digest. */
     (void)wb_err_at(&err, WB_SCOPE_SOURCE, "prove", WB_CAT_CORRUPT,
                     "the source's bytes do not have the sha-256 that the event claims");
+    err.retryable = false;
     wb_judge_fail(judge, verdict, &err);
 }
 

@@ -105,6 +105,27 @@ wb put a:many/8 --deleted --wait --timeout 60s
 [ -e "$b/many/8" ] || fail "deleted what the source holds"
 same_everywhere
 
+echo "owner, group and attributes go along where a rule asks"
+wb rule set own --match 'a:own/**' --to b --owner --group --xattrs --sha256 -q
+mkdir "$a/own"
+printf mine >"$a/own/file"
+setfattr -n user.color -v blue "$a/own/file"
+[ "$(id -u)" -ne 0 ] || chown 1234:4321 "$a/own/file"
+color() { getfattr -n user.color --only-values "$1/own/file" 2>/dev/null || true; }
+own_rule_seen() { wb rule test a:own/file | grep -q own; }
+wait_until 10 own_rule_seen
+wb put a:own/file --wait --timeout 60s
+[ "$(color "$b")" = blue ] || fail "no attribute"
+[ -z "$(color "$c")" ] || fail "an attribute that no rule asked for"
+[ "$(stat -c %u:%g "$b/own/file")" = "$(stat -c %u:%g "$a/own/file")" ] || fail "owner"
+wb describe file a:own/file --json | grep -q "$(sha256sum <"$a/own/file" | cut -c1-64)" ||
+    fail "no sha-256 as evidence"
+
+echo "a claimed digest that the source does not have is corruption at the source"
+printf '{"kind":"written","node":"a","path":"plain.txt","digest":"sha256:%064d"}\n' 1 |
+    wb put --stdin --wait --timeout 100s 2>"$WB_SCRATCH/err" && fail "a wrong digest was accepted"
+grep -q 'source.*sha-256\|sha-256.*source' "$WB_SCRATCH/err" || fail "no reason"
+
 echo "a stranger's record goes to dead, the ones behind it go on"
 printf 'garbage' | kcat -P -b "$WB_KAFKA" -t "$WB_PREFIX.events" -p 0 2>/dev/null
 printf '{"kind":"written","node":"a","path":"../etc/passwd"}' |

@@ -217,6 +217,26 @@ static void what_is_proved_is_not_copied_again(void **state)
     assert_string_equal(drive->link.replica->tag, "tag");
 }
 
+static void a_claimed_digest_is_checked_even_of_a_proved_version(void **state)
+{
+    static const uint8_t digest[32] = {1};
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    replicate(drive, "i1", &version);
+    struct wb_event_ref ref = {.id = "e",
+                               .offset = drive->offset++,
+                               .kind = WB_EVENT_WRITTEN,
+                               .claim = version_of(100, "v1"),
+                               .sha256 = wb_span_of(digest, sizeof(digest)),
+                               .mime = "",
+                               .count = 1};
+    step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
+    give(drive);
+    check_asked(drive, WB_OP_COPY, "");
+    assert_null(drive->outbox.first_intent->file.known);
+    assert_int_equal(drive->outbox.first_intent->file.sha256.len, 32);
+}
+
 static void a_second_execution_of_a_task_is_discarded(void **state)
 {
     struct drive *drive = *state;
@@ -565,6 +585,7 @@ int main(void)
         PLAN_TEST(a_small_file_is_copied_proved_and_published),
         PLAN_TEST(a_verdict_may_overtake_the_report),
         PLAN_TEST(what_is_proved_is_not_copied_again),
+        PLAN_TEST(a_claimed_digest_is_checked_even_of_a_proved_version),
         PLAN_TEST(a_second_execution_of_a_task_is_discarded),
         PLAN_TEST(a_late_copy_of_an_ended_job_is_discarded),
         PLAN_TEST(a_failed_publish_is_fenced_before_the_next_try),
