@@ -9,6 +9,7 @@ static void compile(struct wb_shell *shell)
     wb_arena_free(&shell->catalog);
     shell->catalog = wb_arena_new(CATALOG_MOST);
     wb_registry_rules(shell->registry, shell->catalog, &shell->rules, &shell->rule_count);
+    wb_metric_set(shell->metrics.rules, (double)shell->rule_count);
 }
 
 enum wb_rc wb_catalog_poll(struct wb_shell *shell, struct wb_err *err)

@@ -239,6 +239,8 @@ static void find_metrics(struct wb_shell *shell)
                                   "Jobs whose answer is due.", NULL);
     m->waiting =
         wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_jobs_waiting", "Jobs that wait.", NULL);
+    m->rules = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_rules",
+                              "Rules that the planner goes by.", NULL);
     for (int end = 0; end <= WB_END_DEAD; end++) {
         char labels[48];
         (void)snprintf(labels, sizeof(labels), "end=\"%s\"", wb_end_name((enum wb_end)end));

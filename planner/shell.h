@@ -64,6 +64,7 @@ struct wb_planner_metrics {
     struct wb_metric *turn_seconds;
     struct wb_metric *in_flight;
     struct wb_metric *waiting;
+    struct wb_metric *rules;
 };
 
 struct wb_shell {

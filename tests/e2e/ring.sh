@@ -112,7 +112,7 @@ printf mine >"$a/own/file"
 setfattr -n user.color -v blue "$a/own/file"
 [ "$(id -u)" -ne 0 ] || chown 1234:4321 "$a/own/file"
 color() { getfattr -n user.color --only-values "$1/own/file" 2>/dev/null || true; }
-own_rule_seen() { wb rule test a:own/file | grep -q own; }
+own_rule_seen() { [ "$(metric waybill_rules)" = 2 ]; }
 wait_until 10 own_rule_seen
 wb put a:own/file --wait --timeout 60s
 [ "$(color "$b")" = blue ] || fail "no attribute"
