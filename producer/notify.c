@@ -13,16 +13,20 @@
 #include "core/base/map.h"
 #include "core/base/path.h"
 
-enum { READ_BYTES = 64 * 1024, SHOWN_MAX = 300, DEPTH_MAX = 256 };
+enum { READ_BYTES = 64 * 1024, SHOWN_MAX = 300, DEPTH_MAX = 256, PATH_BYTES = 4 * WB_PATH_MAX };
 
 static const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
                              IN_MODIFY | IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
 
 struct wb_notify {
     int fd;
-    int root;               /* descriptor of the root */
+    int root;               /* descriptor of the root; -1 when it is not there */
     struct wb_map *folders; /* watch descriptor -> struct wb_buf, the path */
     char *root_path;
+    struct wb_buf top; /* what wb_notify_watch was asked for */
+    int top_watch;     /* its watch descriptor, -1: none */
+    dev_t top_dev;
+    ino_t top_ino;
 };
 
 static void path_free(void *value)
@@ -31,20 +35,38 @@ static void path_free(void *value)
     free(value);
 }
 
+/* A new instance of the kernel's: watches and events of the former one are gone. */
+static enum wb_rc renew(struct wb_notify *notify, struct wb_err *err)
+{
+    if (notify->fd >= 0)
+        (void)close(notify->fd);
+    wb_map_clear(notify->folders);
+    notify->top_watch = -1;
+    notify->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (notify->fd >= 0)
+        return WB_OK;
+    if (errno == EMFILE)
+        return wb_err_set(err, WB_CAT_LIMIT,
+                          "the kernel gives this user no more inotify instances; raise the limit: "
+                          "sysctl fs.inotify.max_user_instances=1024");
+    return wb_err_errno(err, errno, "cannot watch \"%s\"", notify->root_path);
+}
+
 enum wb_rc wb_notify_new(const char *root, struct wb_notify **ret, struct wb_err *err)
 {
     struct wb_notify *notify = wb_xcalloc(1, sizeof(*notify));
     notify->folders = wb_map_new(path_free);
     notify->root_path = wb_xstrdup(root);
-    notify->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    notify->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (notify->fd >= 0 && notify->root >= 0) {
-        *ret = notify;
-        return WB_OK;
+    notify->top = wb_buf_make(2 * WB_PATH_MAX);
+    notify->root = -1;
+    notify->top_watch = -1;
+    notify->fd = -1;
+    if (renew(notify, err) != WB_OK) {
+        wb_notify_free(&notify);
+        return WB_ERROR;
     }
-    (void)wb_err_errno(err, errno, "cannot watch \"%s\"", root);
-    wb_notify_free(&notify);
-    return WB_ERROR;
+    *ret = notify;
+    return WB_OK;
 }
 
 void wb_notify_free(struct wb_notify **notify)
@@ -56,6 +78,7 @@ void wb_notify_free(struct wb_notify **notify)
     if ((*notify)->root >= 0)
         (void)close((*notify)->root);
     wb_map_free(&(*notify)->folders);
+    wb_buf_free(&(*notify)->top);
     free((*notify)->root_path);
     free(*notify);
     *notify = NULL;
@@ -102,6 +125,8 @@ static enum wb_rc watch_one(struct wb_notify *notify, int folder_fd, struct wb_s
         return WB_ERROR;
     }
     wb_map_put(notify->folders, wb_span_of(&number, sizeof(number)), copy);
+    if (wb_span_eq(path, wb_buf_span(&notify->top)))
+        notify->top_watch = number;
     return WB_OK;
 }
 
@@ -146,18 +171,60 @@ static enum wb_rc watch_tree(struct wb_notify *notify, int fd, struct wb_span pa
     return rc;
 }
 
-enum wb_rc wb_notify_add(struct wb_notify *notify, struct wb_span path, struct wb_err *err)
+static int open_folder(struct wb_notify *notify, struct wb_span path)
 {
+    struct wb_err ignored;
     struct wb_buf name WB_AUTO(wb_buf_free) = wb_buf_make(2 * WB_PATH_MAX);
-    if (wb_buf_append(&name, path.len ? path : wb_span_str("."), err) != WB_OK)
+    if (notify->root < 0 ||
+        wb_buf_append(&name, path.len ? path : wb_span_str("."), &ignored) != WB_OK) {
+        errno = notify->root < 0 ? ENOENT : ENAMETOOLONG;
+        return -1;
+    }
+    return openat(notify->root, wb_buf_cstr(&name),
+                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Not there, no folder or not ours to read: the listing says so. */
+static enum wb_rc add(struct wb_notify *notify, struct wb_span path, struct wb_err *err)
+{
+    int fd = open_folder(notify, path);
+    if (fd >= 0)
+        return watch_tree(notify, fd, path, 0, err);
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES
+               ? WB_OK
+               : wb_err_errno(err, errno, "cannot watch \"%s\"", notify->root_path);
+}
+
+static bool stat_top(const struct wb_notify *notify, struct stat *ret)
+{
+    struct wb_err ignored;
+    struct wb_buf path WB_AUTO(wb_buf_free) = wb_buf_make(PATH_BYTES);
+    return wb_buf_printf(&path, &ignored, "%s/", notify->root_path) == WB_OK &&
+           wb_buf_append(&path, wb_buf_span(&notify->top), &ignored) == WB_OK &&
+           stat(wb_buf_cstr(&path), ret) == 0 && S_ISDIR(ret->st_mode);
+}
+
+enum wb_rc wb_notify_watch(struct wb_notify *notify, struct wb_span prefix, struct wb_err *err)
+{
+    struct stat top;
+    wb_buf_clear(&notify->top);
+    if (wb_buf_append(&notify->top, prefix, err) != WB_OK || renew(notify, err) != WB_OK)
         return WB_ERROR;
-    int fd =
-        openat(notify->root, wb_buf_cstr(&name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
-                   ? WB_OK
-                   : wb_err_errno(err, errno, "cannot watch \"%s\"", notify->root_path);
-    return watch_tree(notify, fd, path, 0, err);
+    if (notify->root >= 0)
+        (void)close(notify->root);
+    /* Looked at first: a folder that takes its place meanwhile is found to be another one. */
+    bool there = stat_top(notify, &top);
+    notify->top_dev = there ? top.st_dev : 0;
+    notify->top_ino = there ? top.st_ino : 0;
+    notify->root = open(notify->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return add(notify, wb_buf_span(&notify->top), err);
+}
+
+bool wb_notify_lost(const struct wb_notify *notify)
+{
+    struct stat top;
+    return notify->top_watch < 0 || !stat_top(notify, &top) || top.st_dev != notify->top_dev ||
+           top.st_ino != notify->top_ino;
 }
 
 /* ---- what happened ---- */
@@ -218,8 +285,14 @@ static enum wb_rc tell(struct telling *telling, const struct inotify_event *even
     struct wb_notify *notify = telling->notify;
     if (event->mask & IN_Q_OVERFLOW)
         return telling->visit(telling->arg, WB_NOTIFY_OVERFLOW, wb_span_of(NULL, 0), err);
-    const struct wb_buf *folder =
-        wb_map_get(notify->folders, wb_span_of(&event->wd, sizeof(event->wd)));
+    struct wb_span number = wb_span_of(&event->wd, sizeof(event->wd));
+    if (event->mask & IN_IGNORED) {
+        /* Nobody told the kernel to: the folder is gone, or its file system is. */
+        if (wb_map_del(notify->folders, number) && event->wd == notify->top_watch)
+            notify->top_watch = -1;
+        return WB_OK;
+    }
+    const struct wb_buf *folder = wb_map_get(notify->folders, number);
     if (!folder || event->len == 0)
         return WB_OK;
     if (join(wb_buf_span(folder), event->name, &telling->path, err) != WB_OK)
@@ -232,7 +305,7 @@ static enum wb_rc tell(struct telling *telling, const struct inotify_event *even
         return WB_OK;
     if (kind == WB_NOTIFY_NO_FOLDER)
         forget_below(notify, path);
-    if (kind == WB_NOTIFY_FOLDER && wb_notify_add(notify, path, err) != WB_OK)
+    if (kind == WB_NOTIFY_FOLDER && add(notify, path, err) != WB_OK)
         return WB_ERROR;
     return telling->visit(telling->arg, kind, path, err);
 }

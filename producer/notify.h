@@ -16,14 +16,20 @@ enum wb_notify_kind {
     WB_NOTIFY_OVERFLOW   /* the kernel lost events: look at everything */
 };
 
-/* `root` is absolute. The caller closes. */
+/* `root` is absolute; nothing is watched yet. The caller closes. */
 enum wb_rc wb_notify_new(const char *root, struct wb_notify **ret, struct wb_err *err) WB_MUST_USE;
 void wb_notify_free(struct wb_notify **notify); /* NULL is fine */
 
-/* Watches the folder `path` (empty: the root) and all below it. What is listed after this call is
- * complete: later changes are told. LIMIT with what to raise when the kernel watches no more. */
-enum wb_rc wb_notify_add(struct wb_notify *notify, struct wb_span path,
-                         struct wb_err *err) WB_MUST_USE;
+/* Forgets all watches and what they had to tell, then watches the folder `prefix` (empty: the root)
+ * and all below it. What is listed after this call is complete: later changes are told. No such
+ * folder is no error (see wb_notify_lost). LIMIT with what to raise when the kernel watches no
+ * more. */
+enum wb_rc wb_notify_watch(struct wb_notify *notify, struct wb_span prefix,
+                           struct wb_err *err) WB_MUST_USE;
+
+/* Whether the folder given to wb_notify_watch is another one now than the one that is watched, or
+ * one of them is not there: nothing tells when it comes back, so ask from time to time. */
+bool wb_notify_lost(const struct wb_notify *notify);
 
 /* Waits up to `timeout_ms` and tells what happened; the visitor borrows the path. */
 enum wb_rc wb_notify_poll(struct wb_notify *notify, int timeout_ms,

@@ -4,19 +4,20 @@
 
 #include "core/base/db.h"
 
-enum { SCHEMA_VERSION = 1, PAGE = 512 };
+enum { SCHEMA_VERSION = 1, PAGE = 512, COMMIT_EVERY = 10000 };
 
 static const char schema[] =
     "CREATE TABLE seen(path BLOB PRIMARY KEY, size INT, mtime INT, etag TEXT, scan INT);"
     "CREATE TABLE scans(number INT); INSERT INTO scans VALUES(0);";
 
-enum statement { TOUCH, PUT, DEL, HAS, PAGE_OF, LAST_SCAN, SET_SCAN, STATEMENT_COUNT };
+enum statement { TOUCH, PUT, DEL, HAS, ANY, PAGE_OF, LAST_SCAN, SET_SCAN, STATEMENT_COUNT };
 
 static const char *const statements[STATEMENT_COUNT] = {
     [TOUCH] = "UPDATE seen SET scan=?2 WHERE path=?1 RETURNING size, mtime, etag",
     [PUT] = "INSERT OR REPLACE INTO seen VALUES(?1,?2,?3,?4,?5)",
     [DEL] = "DELETE FROM seen WHERE path=?1",
     [HAS] = "SELECT 1 FROM seen WHERE path=?1",
+    [ANY] = "SELECT 1 FROM seen LIMIT 1",
     [PAGE_OF] = "SELECT path FROM seen WHERE path>?1 AND scan<?2 ORDER BY path LIMIT ?3",
     [LAST_SCAN] = "SELECT number FROM scans",
     [SET_SCAN] = "UPDATE scans SET number=?1",
@@ -26,7 +27,7 @@ struct wb_seen {
     sqlite3 *db;
     sqlite3_stmt *stmt[STATEMENT_COUNT];
     int64_t scan;
-    bool changing;
+    int32_t changes; /* since the last commit; 0: no transaction is open */
 };
 
 static enum wb_rc load(struct wb_seen *seen, struct wb_err *err)
@@ -68,27 +69,28 @@ void wb_seen_close(struct wb_seen **seen)
 
 static enum wb_rc change(struct wb_seen *seen, struct wb_err *err)
 {
-    if (seen->changing)
-        return WB_OK;
-    seen->changing = true;
-    return wb_db_exec(seen->db, "BEGIN", err);
+    if (seen->changes >= COMMIT_EVERY && wb_seen_commit(seen, err) != WB_OK)
+        return WB_ERROR;
+    if (seen->changes == 0 && wb_db_exec(seen->db, "BEGIN", err) != WB_OK)
+        return WB_ERROR;
+    seen->changes++;
+    return WB_OK;
 }
 
 enum wb_rc wb_seen_commit(struct wb_seen *seen, struct wb_err *err)
 {
-    if (!seen->changing)
+    if (seen->changes == 0)
         return WB_OK;
-    seen->changing = false;
+    seen->changes = 0;
     return wb_db_exec(seen->db, "COMMIT", err);
 }
 
-void wb_seen_scan_begin(struct wb_seen *seen)
+enum wb_rc wb_seen_scan_begin(struct wb_seen *seen, struct wb_err *err)
 {
-    struct wb_err ignored;
-    seen->scan++;
-    (void)sqlite3_bind_int64(seen->stmt[SET_SCAN], 1, seen->scan);
-    if (change(seen, &ignored) == WB_OK)
-        (void)!wb_db_run(seen->stmt[SET_SCAN], &ignored);
+    if (change(seen, err) != WB_OK)
+        return WB_ERROR;
+    (void)sqlite3_bind_int64(seen->stmt[SET_SCAN], 1, ++seen->scan);
+    return wb_db_run(seen->stmt[SET_SCAN], err);
 }
 
 static struct wb_version row_version(sqlite3_stmt *stmt)
@@ -140,6 +142,16 @@ enum wb_rc wb_seen_has(struct wb_seen *seen, struct wb_span path, bool *ret_has,
     if (wb_db_step(seen->stmt[HAS], ret_has, err) != WB_OK)
         return WB_ERROR;
     (void)sqlite3_reset(seen->stmt[HAS]);
+    return WB_OK;
+}
+
+enum wb_rc wb_seen_is_empty(struct wb_seen *seen, bool *ret_empty, struct wb_err *err)
+{
+    bool row;
+    if (wb_db_step(seen->stmt[ANY], &row, err) != WB_OK)
+        return WB_ERROR;
+    (void)sqlite3_reset(seen->stmt[ANY]);
+    *ret_empty = !row;
     return WB_OK;
 }
 

@@ -12,8 +12,11 @@ struct wb_seen;
 enum wb_rc wb_seen_open(const char *path, struct wb_seen **ret, struct wb_err *err) WB_MUST_USE;
 void wb_seen_close(struct wb_seen **seen); /* NULL is fine; commits */
 
+/* Whether nothing was ever published. */
+enum wb_rc wb_seen_is_empty(struct wb_seen *seen, bool *ret_empty, struct wb_err *err) WB_MUST_USE;
+
 /* A scan begins: names that are not touched until it ends have gone. */
-void wb_seen_scan_begin(struct wb_seen *seen);
+enum wb_rc wb_seen_scan_begin(struct wb_seen *seen, struct wb_err *err) WB_MUST_USE;
 /* The name is there, as `version`: `ret_same` tells whether that was published already. */
 enum wb_rc wb_seen_look(struct wb_seen *seen, struct wb_span path, const struct wb_version *version,
                         bool *ret_same, struct wb_err *err) WB_MUST_USE;
@@ -30,7 +33,7 @@ enum wb_rc wb_seen_has(struct wb_seen *seen, struct wb_span path, bool *ret_has,
 enum wb_rc wb_seen_each(struct wb_seen *seen, struct wb_span prefix, bool untouched,
                         enum wb_rc (*visit)(void *arg, struct wb_span path, struct wb_err *err),
                         void *arg, struct wb_err *err) WB_MUST_USE;
-/* Makes changes last over a kill. */
+/* Makes changes last over a kill; done now and then by itself in long scans. */
 enum wb_rc wb_seen_commit(struct wb_seen *seen, struct wb_err *err) WB_MUST_USE;
 
 #endif

@@ -23,8 +23,12 @@ enum {
     PATH_BYTES = 700,
     NODE_ARENA = 256 * 1024,
     WAITING_MOST = 100000,
-    FLUSH_MS = 30000
+    FLUSH_MS = 30000,
+    LOST_CHECK_MS = 1000,
+    LOOK_AGAIN_MS = 30000
 };
+
+static const int64_t never_ms = INT64_MAX;
 
 struct watch {
     const struct wb_stage_env *env;
@@ -35,8 +39,12 @@ struct watch {
     struct wb_seen *seen;
     struct wb_notify *notify; /* NULL: one scan only */
     struct wb_publisher *publisher;
-    struct wb_map *waiting; /* path -> int64_t: look again at that time */
-    bool scan_due;
+    struct wb_map *waiting;   /* path -> int64_t: look again at that time */
+    struct wb_map *unsettled; /* path -> int64_t: events under way, which `seen` lacks yet */
+    int64_t scan_ms;          /* scan at that time */
+    int64_t check_ms;         /* look then whether the watched folder is still the right one */
+    bool there;               /* the watched folder was, at the last scan */
+    bool visit_failed;        /* an error is ours, not the listing's */
     bool settle_failed;
     struct wb_err settle_err;
     int64_t sent;
@@ -44,12 +52,35 @@ struct watch {
 
 /* ---- publishing ---- */
 
+static bool is_unsettled(const struct watch *watch, struct wb_span path)
+{
+    return wb_map_get(watch->unsettled, path);
+}
+
+static void unsettled(struct watch *watch, struct wb_span path)
+{
+    int64_t *count = wb_map_get(watch->unsettled, path);
+    if (!count) {
+        count = wb_xcalloc(1, sizeof(*count));
+        wb_map_put(watch->unsettled, path, count);
+    }
+    ++*count;
+}
+
+static void settled(struct watch *watch, struct wb_span path)
+{
+    int64_t *count = wb_map_get(watch->unsettled, path);
+    if (count && --*count == 0)
+        (void)wb_map_del(watch->unsettled, path);
+}
+
 static void on_sent(void *arg, const struct wb_file_event *event, int64_t offset)
 {
     struct watch *watch = arg;
     const struct wb_version version = {
         .size_bytes = event->size_bytes, .mtime_ns = event->mtime_ns, .etag = event->etag};
     (void)offset;
+    settled(watch, event->path);
     if (wb_seen_put(watch->seen, event->path, event->kind == WB_EVENT_WRITTEN ? &version : NULL,
                     &watch->settle_err) != WB_OK)
         watch->settle_failed = true;
@@ -59,6 +90,7 @@ static enum wb_rc publish(struct watch *watch, const struct wb_file_event *event
                           struct wb_err *err)
 {
     watch->sent++;
+    unsettled(watch, event->path);
     if (wb_publisher_send(watch->publisher, event, err) != WB_OK)
         return WB_ERROR;
     if (!watch->settle_failed)
@@ -70,7 +102,8 @@ static enum wb_rc publish(struct watch *watch, const struct wb_file_event *event
 static void wait_for(struct watch *watch, struct wb_span path, int64_t due_ms)
 {
     if (wb_map_count(watch->waiting) >= WAITING_MOST) {
-        watch->scan_due = true;
+        if (due_ms < watch->scan_ms)
+            watch->scan_ms = due_ms;
         return;
     }
     int64_t *due = wb_xcalloc(1, sizeof(*due));
@@ -101,7 +134,7 @@ static enum wb_rc look_seen(struct watch *watch, struct wb_span path, const stru
     }
     if (wb_seen_look(watch->seen, path, &stat->version, &same, err) != WB_OK)
         return WB_ERROR;
-    if (same)
+    if (same && !is_unsettled(watch, path))
         return WB_OK;
     if (watch->notify && !closed && is_young(watch, stat)) {
         wait_for(watch, path, wb_clock_mono_ms() + watch->target->quiet_ms);
@@ -116,10 +149,24 @@ static enum wb_rc gone(struct watch *watch, struct wb_span path, struct wb_err *
     bool known;
     if (wb_seen_has(watch->seen, path, &known, err) != WB_OK)
         return WB_ERROR;
-    if (!known)
+    if (!known && !is_unsettled(watch, path))
         return WB_OK;
     const struct wb_file_event event = wb_event_deleted(watch->target->node, path);
     return publish(watch, &event, err);
+}
+
+/* Trouble with one name is told, and looked at again where that may help; trouble with the node is
+ * the stage's. */
+static enum wb_rc pass_over(struct watch *watch, struct wb_span path, const struct wb_err *why,
+                            struct wb_err *err)
+{
+    int64_t free_bytes;
+    if (wb_store_check(watch->store, &free_bytes, err) != WB_OK)
+        return WB_ERROR;
+    wb_log_err(WB_LOG_WARN, "cannot look at a file", why);
+    if (watch->notify && (why->retryable || why->category == WB_CAT_DENIED))
+        wait_for(watch, path, wb_clock_mono_ms() + LOOK_AGAIN_MS);
+    return WB_OK;
 }
 
 /* What is under the name now decides, whatever was told about it. */
@@ -131,10 +178,7 @@ static enum wb_rc look(struct watch *watch, struct wb_span path, bool closed, st
         return look_seen(watch, path, &stat, closed, err);
     if (why.category == WB_CAT_NOT_FOUND)
         return gone(watch, path, err);
-    if (why.category == WB_CAT_INVALID)
-        return WB_OK;
-    *err = why;
-    return WB_ERROR;
+    return pass_over(watch, path, &why, err);
 }
 
 /* ---- scans ---- */
@@ -144,10 +188,10 @@ static enum wb_rc visit_file(void *arg, struct wb_span path, const struct wb_sta
 {
     struct watch *watch = arg;
     wb_health_beat(watch->env->health);
-    if (!problem)
-        return look_seen(watch, path, stat, false, err);
-    wb_log_err(WB_LOG_WARN, "cannot look at a file", problem);
-    return WB_OK;
+    enum wb_rc rc =
+        problem ? pass_over(watch, path, problem, err) : look_seen(watch, path, stat, false, err);
+    watch->visit_failed = rc != WB_OK;
+    return rc;
 }
 
 static enum wb_rc visit_untouched(void *arg, struct wb_span path, struct wb_err *err)
@@ -157,24 +201,63 @@ static enum wb_rc visit_untouched(void *arg, struct wb_span path, struct wb_err 
     return look(watch, path, false, err);
 }
 
+/* A folder that went before it could be listed is no error: `ret_there` says so. */
+static enum wb_rc list(struct watch *watch, struct wb_span folder, bool *ret_there,
+                       struct wb_err *err)
+{
+    struct wb_err why;
+    watch->visit_failed = false;
+    *ret_there = true;
+    if (wb_store_list(watch->store, folder, visit_file, watch, &why) == WB_OK)
+        return WB_OK;
+    if (watch->visit_failed) {
+        *err = why;
+        return WB_ERROR;
+    }
+    *ret_there = why.category != WB_CAT_NOT_FOUND;
+    return *ret_there ? pass_over(watch, folder, &why, err) : WB_OK;
+}
+
+/* A folder that was never there is a wrong name; one that went took its files with it. */
+static enum wb_rc check_there(struct watch *watch, bool there, struct wb_err *err)
+{
+    bool empty;
+    char shown[300];
+    if (wb_seen_is_empty(watch->seen, &empty, err) != WB_OK)
+        return WB_ERROR;
+    if (!there && !watch->there && empty)
+        return wb_err_set(err, WB_CAT_NOT_FOUND, "no folder \"%s\" on node \"%s\"",
+                          wb_path_show(watch->target->prefix, shown, sizeof(shown)),
+                          watch->target->node);
+    watch->there = watch->there || there;
+    return WB_OK;
+}
+
 static enum wb_rc scan(struct watch *watch, struct wb_err *err)
 {
     struct wb_span prefix = watch->target->prefix;
     int64_t begin_ms = wb_clock_mono_ms();
     int64_t before = watch->sent;
-    watch->scan_due = false;
-    if (watch->notify && wb_notify_add(watch->notify, prefix, err) != WB_OK)
-        return WB_ERROR;
-    wb_seen_scan_begin(watch->seen);
-    if (wb_store_list(watch->store, prefix, visit_file, watch, err) != WB_OK ||
+    int64_t free_bytes;
+    bool there;
+    watch->scan_ms = never_ms;
+    watch->check_ms = begin_ms + LOST_CHECK_MS;
+    if (wb_store_check(watch->store, &free_bytes, err) != WB_OK ||
+        (watch->notify && wb_notify_watch(watch->notify, prefix, err) != WB_OK) ||
+        wb_seen_scan_begin(watch->seen, err) != WB_OK ||
+        list(watch, prefix, &there, err) != WB_OK || check_there(watch, there, err) != WB_OK ||
         wb_seen_each(watch->seen, prefix, true, visit_untouched, watch, err) != WB_OK ||
         wb_publisher_flush(watch->publisher, FLUSH_MS, err) != WB_OK ||
         wb_seen_commit(watch->seen, err) != WB_OK)
         return WB_ERROR;
-    WB_LOG(WB_LOG_INFO, "scanned", WB_LOG_STR("node", watch->target->node),
-           WB_LOG_INT("events", watch->sent - before),
-           WB_LOG_INT("duration_ms", wb_clock_mono_ms() - begin_ms));
-    wb_health_set(watch->env->health, true, NULL);
+    if (there || watch->sent != before)
+        WB_LOG(WB_LOG_INFO, "scanned", WB_LOG_STR("node", watch->target->node),
+               WB_LOG_INT("events", watch->sent - before),
+               WB_LOG_INT("duration_ms", wb_clock_mono_ms() - begin_ms));
+    if (!there)
+        WB_LOG(WB_LOG_WARN, "the watched folder is gone; waiting for it",
+               WB_LOG_STR("node", watch->target->node));
+    wb_health_set(watch->env->health, there, there ? NULL : "the watched folder is gone");
     return WB_OK;
 }
 
@@ -191,9 +274,10 @@ static enum wb_rc on_notify(void *arg, enum wb_notify_kind kind, struct wb_span 
                             struct wb_err *err)
 {
     struct watch *watch = arg;
+    bool there;
     if (kind == WB_NOTIFY_OVERFLOW) {
         WB_LOG(WB_LOG_WARN, "the kernel lost events; looking at everything");
-        watch->scan_due = true;
+        watch->scan_ms = 0;
         return WB_OK;
     }
     if (!concerns(watch, path))
@@ -206,7 +290,7 @@ static enum wb_rc on_notify(void *arg, enum wb_notify_kind kind, struct wb_span 
         wait_for(watch, path, wb_clock_mono_ms() + watch->target->quiet_ms);
         return WB_OK;
     case WB_NOTIFY_FOLDER:
-        return wb_store_list(watch->store, path, visit_file, watch, err);
+        return list(watch, path, &there, err);
     case WB_NOTIFY_NO_FOLDER:
         return wb_seen_each(watch->seen, path, false, visit_untouched, watch, err);
     default:
@@ -245,11 +329,23 @@ static enum wb_rc look_at_due(struct watch *watch, struct wb_err *err)
     }
 }
 
+/* While the watched folder is gone each check scans: that is cheap then, and finds it again. */
+static bool is_scan_due(struct watch *watch)
+{
+    int64_t now_ms = wb_clock_mono_ms();
+    if (now_ms >= watch->scan_ms)
+        return true;
+    if (now_ms < watch->check_ms)
+        return false;
+    watch->check_ms = now_ms + LOST_CHECK_MS;
+    return wb_notify_lost(watch->notify);
+}
+
 static enum wb_rc turn(void *self, int timeout_ms, struct wb_err *err)
 {
     struct watch *watch = self;
     int64_t before = watch->sent;
-    if (watch->scan_due)
+    if (is_scan_due(watch))
         return scan(watch, err);
     if (wb_notify_poll(watch->notify, timeout_ms, on_notify, watch, err) != WB_OK ||
         look_at_due(watch, err) != WB_OK)
@@ -281,6 +377,7 @@ static void close_watch(void *self)
     wb_store_close(&watch->store);
     wb_registry_free(&watch->registry);
     wb_map_free(&watch->waiting);
+    wb_map_free(&watch->unsettled);
     free(watch);
 }
 
@@ -330,7 +427,7 @@ static enum wb_rc open_any(const struct wb_stage_env *env, bool notify, struct w
     watch->target = env->arg;
     watch->slot.lock_fd = -1;
     watch->waiting = wb_map_new(free);
-    watch->scan_due = true;
+    watch->unsettled = wb_map_new(free);
     if (begin(watch, notify, err) != WB_OK) {
         close_watch(watch);
         return WB_ERROR;
