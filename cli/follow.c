@@ -19,6 +19,7 @@ enum {
     TOPIC_MAX = 256,
     POLL_MS = 100,
     REDRAW_MS = 250,
+    LINES_MS = 1000,
     FIRST_SIZE = 1024
 };
 
@@ -206,14 +207,33 @@ static void progress_line(const struct wb_follow *follow, const char *begin, con
                   counts->ended ? left : "", end);
 }
 
+static void status_json(const struct wb_follow *follow)
+{
+    const struct wb_follow_counts *counts = &follow->counts;
+    json_t *line WB_AUTO(wb_json_free) = json_object();
+    wb_json_set_str(line, "type", "status");
+    wb_json_set_int(line, "copies", counts->expected);
+    wb_json_set_int(line, "ended", counts->ended);
+    wb_json_set_int(line, "dead", counts->dead);
+    wb_json_set_int(line, "bytes", counts->bytes);
+    wb_json_set_int(line, "bytes_per_s", rate(follow, counts->bytes));
+    wb_json_set_int(line, "elapsed_ms", wb_clock_mono_ms() - follow->begin_ms);
+    (void)wb_json_write(stdout, line, 0);
+    (void)fflush(stdout);
+}
+
 static void draw(struct wb_follow *follow)
 {
     int64_t now_ms = wb_clock_mono_ms();
-    bool lines = follow->cli->stats_ms > 0;
-    if (now_ms < follow->redraw_ms || (!follow->drawn && !lines))
+    int64_t stats_ms = follow->cli->stats_ms;
+    bool json = wb_out_is_json(follow->cli);
+    bool lines = stats_ms > 0 || (follow->cli->progress && !follow->drawn);
+    if (now_ms < follow->redraw_ms || (!follow->drawn && !lines && !json))
         return;
-    follow->redraw_ms = now_ms + (lines ? follow->cli->stats_ms : REDRAW_MS);
-    if (lines)
+    follow->redraw_ms = now_ms + (stats_ms > 0 ? stats_ms : lines || json ? LINES_MS : REDRAW_MS);
+    if (json)
+        status_json(follow);
+    else if (lines)
         progress_line(follow, "waybill: ", "\n");
     else
         progress_line(follow, "\r", "\033[K");
@@ -294,7 +314,9 @@ static enum wb_rc interrupted(const sigset_t *signals, struct wb_err *err)
     int number = sigtimedwait(signals, NULL, &none);
     if (number <= 0)
         return WB_OK;
-    return wb_err_set(err, WB_CAT_CANCELLED, "interrupted; the replication goes on without us");
+    (void)wb_err_set(err, WB_CAT_CANCELLED, "interrupted; the replication goes on without us");
+    (void)snprintf(err->code, sizeof(err->code), "%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    return WB_ERROR;
 }
 
 static enum wb_rc timed_out(const struct wb_follow *follow, struct wb_err *err)

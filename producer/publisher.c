@@ -124,6 +124,17 @@ static enum wb_rc send(struct wb_publisher *publisher, const struct wb_file_even
     return failure_of(publisher, err);
 }
 
+/* A random UUID (RFC 9562, version 4). */
+static void draw_id(char id[ID_TEXT])
+{
+    uint64_t high = (wb_random_u64() & ~UINT64_C(0xf000)) | 0x4000;
+    uint64_t low = (wb_random_u64() & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);
+    (void)snprintf(id, ID_TEXT, "%08llx-%04llx-%04llx-%04llx-%012llx",
+                   (unsigned long long)(high >> 32), (unsigned long long)(high >> 16 & 0xffff),
+                   (unsigned long long)(high & 0xffff), (unsigned long long)(low >> 48),
+                   (unsigned long long)(low & 0xffffffffffff));
+}
+
 enum wb_rc wb_publisher_send(struct wb_publisher *publisher, const struct wb_file_event *event,
                              struct wb_err *err)
 {
@@ -132,8 +143,7 @@ enum wb_rc wb_publisher_send(struct wb_publisher *publisher, const struct wb_fil
     if (wb_name_check(event->node, err) != WB_OK || wb_path_check(event->path, err) != WB_OK)
         return WB_ERROR;
     if (!filled.id || !*filled.id) {
-        (void)snprintf(id, sizeof(id), "%016llx%016llx", (unsigned long long)wb_random_u64(),
-                       (unsigned long long)wb_random_u64());
+        draw_id(id);
         filled.id = id;
     }
     if (filled.time_ms <= 0)
