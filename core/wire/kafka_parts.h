@@ -41,6 +41,16 @@ struct wb_producer {
     bool fatal;
 };
 
+struct wb_topic_settings {
+    bool known; /* false: the cluster said nothing of the topic */
+    bool compacted;
+    int64_t retention_ms;
+};
+
+/* Asks for the settings of topics that exist, in their order. */
+enum wb_rc wb_kafka_topic_settings(rd_kafka_t *client, const char *const *topics, size_t count,
+                                   struct wb_topic_settings *ret, struct wb_err *err) WB_MUST_USE;
+
 /* A list that the caller destroys. */
 rd_kafka_topic_partition_list_t *wb_kafka_list(const struct wb_position *positions, size_t count);
 

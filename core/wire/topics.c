@@ -237,6 +237,47 @@ static void check_one(const struct wb_config *config, const struct rd_kafka_meta
     }
 }
 
+/* A state topic that is not compacted forgets, one that is and should not be loses records. */
+static void check_settings(const struct wb_topic_row *row, const struct wb_topic_settings *settings,
+                           struct wb_topic_finding *finding)
+{
+    bool shorter = row->retention_ms < 0
+                       ? settings->retention_ms >= 0
+                       : settings->retention_ms >= 0 && settings->retention_ms < row->retention_ms;
+    if (finding->problem[0] || !settings->known)
+        return;
+    if (settings->compacted != row->compacted) {
+        (void)snprintf(finding->problem, sizeof(finding->problem), "%s compacted",
+                       row->compacted ? "is not" : "is");
+        finding->fatal = true;
+    } else if (!row->compacted && shorter) {
+        (void)snprintf(finding->problem, sizeof(finding->problem),
+                       "keeps records %lld h, not %lld h",
+                       (long long)(settings->retention_ms / 3600000),
+                       (long long)(row->retention_ms / 3600000));
+    }
+}
+
+static enum wb_rc check_all_settings(rd_kafka_t *client, struct wb_topic_finding *findings,
+                                     struct wb_err *err)
+{
+    const char *names[WB_TOPIC_COUNT];
+    size_t places[WB_TOPIC_COUNT];
+    struct wb_topic_settings settings[WB_TOPIC_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < WB_TOPIC_COUNT; i++) {
+        if (strcmp(findings[i].problem, "missing") == 0)
+            continue;
+        places[count] = i;
+        names[count++] = findings[i].topic;
+    }
+    if (wb_kafka_topic_settings(client, names, count, settings, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
+        check_settings(&rows[places[i]], &settings[i], &findings[places[i]]);
+    return WB_OK;
+}
+
 enum wb_rc wb_topics_check(const struct wb_config *config, struct wb_topic_finding **ret_findings,
                            size_t *ret_count, struct wb_err *err)
 {
@@ -246,12 +287,16 @@ enum wb_rc wb_topics_check(const struct wb_config *config, struct wb_topic_findi
         metadata_get(config, client, TIMEOUT_MS, &metadata, err) != WB_OK)
         return WB_ERROR;
     struct wb_topic_finding *findings = wb_xcalloc(WB_TOPIC_COUNT, sizeof(*findings));
-    size_t count = 0;
-    for (int i = 0; i < WB_TOPIC_COUNT; i++) {
-        findings[count] = (struct wb_topic_finding){.fatal = false};
-        check_one(config, metadata, &rows[i], &findings[count]);
-        count += findings[count].problem[0] != 0;
+    for (int i = 0; i < WB_TOPIC_COUNT; i++)
+        check_one(config, metadata, &rows[i], &findings[i]);
+    if (check_all_settings(client, findings, err) != WB_OK) {
+        free(findings);
+        return WB_ERROR;
     }
+    size_t count = 0;
+    for (int i = 0; i < WB_TOPIC_COUNT; i++)
+        if (findings[i].problem[0])
+            findings[count++] = findings[i];
     *ret_findings = findings;
     *ret_count = count;
     return WB_OK;
