@@ -61,6 +61,23 @@ mv "$WB_SCRATCH/outside" "$a/back"
 printf six >"$a/back/inner/six"
 wait_until 40 same
 
+echo "files and folders that are gone as soon as they came"
+for i in {1..300}; do
+    printf '%s' "$i" >"$a/new/brief$i"
+    mkdir "$a/new/folder$i"
+    rmdir "$a/new/folder$i"
+    rm "$a/new/brief$i"
+done
+printf 'last' >"$a/new/last"
+wait_until 40 same
+kill -0 "${stages[watch]}" || fail "watch ended"
+
+echo "a file that stays open is published when it is left alone"
+exec {open}>"$a/new/open"
+printf 'not closed' >&"$open"
+wait_until 40 same
+exec {open}>&-
+
 echo "killed, and the tree changes while nobody looks"
 kill_stage watch
 printf seven >"$a/seven"
@@ -90,8 +107,35 @@ if [ -w $queue ]; then
     restore
 fi
 
-echo "once: only what changed since"
+echo "the root goes, and comes back as another folder"
+mv "$a" "$WB_SCRATCH/away"
+wait_until 20 grep -q 'root .* cannot be opened' "$WB_SCRATCH/watch.log"
+cp -a "$WB_SCRATCH/away" "$a"
+rm "$a/seven"
+printf nine >"$a/nine"
+wait_until 60 same
+printf ten >"$a/ten"
+wait_until 40 same
+
+echo "one folder of the node: gone, and there again"
 stop_stages watch
+mkdir "$a/part"
+printf 1 >"$a/part/1"
+start_stage part watch a:part --quiet-time 300ms
+wait_until 40 same
+rm -r "$a/part"
+wait_until 40 same
+mkdir "$a/part"
+printf 2 >"$a/part/2"
+wait_until 40 same
+stop_stages part
+rc=0
+wb watch a:nowhere 2>"$WB_SCRATCH/nowhere" || rc=$?
+[ $rc -eq 4 ] || fail "exit code $rc"
+grep -q 'no folder' "$WB_SCRATCH/nowhere" || fail "no word about the folder"
+
+echo "once: only what changed since"
+wb watch a: --once -q
 printf eight >"$a/eight"
 wb watch a: --once 2>"$WB_SCRATCH/once"
 grep -q '^waybill: 1 events' "$WB_SCRATCH/once" || { cat "$WB_SCRATCH/once"; fail "not one event"; }
