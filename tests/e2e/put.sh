@@ -132,7 +132,7 @@ wb put --stdin --wait --timeout 60s <<<'{"kind":"written","node":"a","path":"in/
 [ $rc -eq 3 ] || fail "exit code $rc"
 said 'cannot copy a:in/deep/pipe to b'
 
-stop_stages
+stop_stages all
 
 echo "no broker"
 rc=0
