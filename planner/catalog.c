@@ -12,6 +12,15 @@ static void compile(struct wb_shell *shell)
     wb_metric_set(shell->metrics.rules, (double)shell->rule_count);
 }
 
+static void refresh(struct wb_shell *shell)
+{
+    uint64_t generation = wb_registry_generation(shell->registry);
+    if (shell->catalog && generation == shell->generation)
+        return;
+    shell->generation = generation;
+    compile(shell);
+}
+
 enum wb_rc wb_catalog_poll(struct wb_shell *shell, struct wb_err *err)
 {
     int64_t now_ms = wb_clock_mono_ms();
@@ -20,11 +29,15 @@ enum wb_rc wb_catalog_poll(struct wb_shell *shell, struct wb_err *err)
     shell->registry_due_ms = now_ms + POLL_EVERY_MS;
     if (wb_registry_poll(shell->registry, err) != WB_OK)
         return WB_ERROR;
-    uint64_t generation = wb_registry_generation(shell->registry);
-    if (shell->catalog && generation == shell->generation)
-        return WB_OK;
-    shell->generation = generation;
-    compile(shell);
+    refresh(shell);
+    return WB_OK;
+}
+
+enum wb_rc wb_catalog_catch_up(struct wb_shell *shell, struct wb_err *err)
+{
+    if (wb_registry_catch_up(shell->registry, shell->producer, err) != WB_OK)
+        return WB_ERROR;
+    refresh(shell);
     return WB_OK;
 }
 

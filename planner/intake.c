@@ -202,6 +202,10 @@ enum wb_rc wb_intake(struct wb_shell *shell, const struct wb_message *raw, struc
     part->next[input] = raw->offset + 1;
     shell->consumed++;
     shell->consumed_bytes += raw->value.len;
+    /* Who sets a rule and then publishes a file expects that the file goes by the rule. */
+    if (input == 0 && !shell->caught_up && wb_catalog_catch_up(shell, err) != WB_OK)
+        return WB_ERROR;
+    shell->caught_up |= input == 0;
     if (input == 0)
         return take_event(shell, part, &message, err);
     if (input == 1)

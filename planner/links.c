@@ -18,6 +18,7 @@ void wb_turn_reset(struct wb_shell *shell)
     shell->first_passed = NULL;
     shell->last_passed = &shell->first_passed;
     shell->consumed = 0;
+    shell->caught_up = false;
     shell->consumed_bytes = 0;
     for (int32_t p = 0; p < shell->partitions; p++) {
         struct wb_part *part = &shell->parts[p];

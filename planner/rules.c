@@ -134,10 +134,10 @@ static void merge_options(struct wb_options *into, const struct wb_options *from
     into->medium |= from->medium;
 }
 
-static void merge(struct wb_policy *policy, const struct wb_rule *rule)
+static void merge(struct wb_policy *policy, const struct wb_rule *rule, struct wb_arena *arena)
 {
     if (!*policy->rule)
-        policy->rule = rule->name;
+        policy->rule = wb_arena_strdup(arena, rule->name);
     if (policy->strategy == WB_STRATEGY_AUTO && rule->strategy != WB_STRATEGY_UNKNOWN)
         policy->strategy = rule->strategy;
     merge_options(&policy->options, &rule->options);
@@ -171,8 +171,10 @@ size_t wb_rules_routes(struct wb_rule *const *rules, size_t count, const struct 
     for (size_t i = 0; i < count; i++) {
         if (!matches(rules[i], source, path))
             continue;
-        for (size_t t = 0; t < rules[i]->target_count; t++)
-            merge(&route_for(*ret, &found, rules[i]->targets[t], defaults)->policy, rules[i]);
+        for (size_t t = 0; t < rules[i]->target_count; t++) {
+            const char *target = wb_arena_strdup(arena, rules[i]->targets[t]);
+            merge(&route_for(*ret, &found, target, defaults)->policy, rules[i], arena);
+        }
     }
     return found;
 }

@@ -23,7 +23,7 @@ enum wb_rc wb_rule_check(const struct wb_rule *rule, struct wb_err *err) WB_MUST
 enum wb_rc wb_rules_check_circle(struct wb_rule *const *rules, size_t count,
                                  const struct wb_rule *candidate, struct wb_err *err) WB_MUST_USE;
 
-/* The routes of a file of node `source`, sorted by target; in the arena, borrowing from the rules.
+/* The routes of a file of node `source`, sorted by target; in the arena.
  * Rules that send it to one target make one route: the strictest proof, the highest priority, the
  * first strategy that is not auto, propagated deletes only if all say so. */
 size_t wb_rules_routes(struct wb_rule *const *rules, size_t count, const struct wb_policy *defaults,

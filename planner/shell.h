@@ -100,6 +100,7 @@ struct wb_shell {
     struct wb_passed *first_passed;
     struct wb_passed **last_passed;
     size_t consumed;
+    bool caught_up; /* rules are those of before the turn's first event, or newer */
     size_t consumed_bytes;
     int64_t now_ms;
     uint32_t next_task_partition;
@@ -161,6 +162,8 @@ enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t 
 
 /* Takes in changes of nodes and rules. */
 enum wb_rc wb_catalog_poll(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
+/* The same up to what the log holds now. */
+enum wb_rc wb_catalog_catch_up(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* The policy of a file's way to a target by the rules as they are; defaults when none matches. */
 struct wb_policy wb_catalog_policy(struct wb_shell *shell, const char *target, const char *source,
                                    struct wb_span path);

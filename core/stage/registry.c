@@ -5,12 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/wire/codec.h"
 #include "core/wire/log.h"
 
-enum { TOPIC_MAX = 256, NAMES_MOST = 65536, SEND_TIMEOUT_MS = 20000 };
+enum {
+    TOPIC_MAX = 256,
+    NAMES_MOST = 65536,
+    SEND_TIMEOUT_MS = 20000,
+    CATCH_UP_MS = 10000,
+    CATCH_UP_POLL_MS = 50
+};
 
 struct wb_registry {
     const struct wb_config *config;
@@ -20,6 +27,7 @@ struct wb_registry {
     struct wb_map *nodes;    /* name -> struct wb_buf, encoded */
     struct wb_map *settings; /* "rule/<name>", "setting/<key>" */
     char topics[2][TOPIC_MAX];
+    int64_t next[2]; /* offsets to read */
     uint64_t generation;
 };
 
@@ -76,6 +84,7 @@ static enum wb_rc read_now(struct wb_registry *registry, struct wb_err *err)
             WB_OK)
             return WB_ERROR;
         positions[i] = (struct wb_position){registry->topics[i], 0, next};
+        registry->next[i] = next;
     }
     if (wb_consumer_new(registry->config, NULL, NULL, &registry->consumer, err) != WB_OK)
         return WB_ERROR;
@@ -111,20 +120,47 @@ void wb_registry_free(struct wb_registry **registry)
     *registry = NULL;
 }
 
+static enum wb_rc poll_one(struct wb_registry *registry, int timeout_ms, bool *ret_any,
+                           struct wb_err *err)
+{
+    struct wb_message *message WB_AUTO(wb_message_free) = NULL;
+    if (wb_consumer_poll(registry->consumer, timeout_ms, &message, err) != WB_OK)
+        return WB_ERROR;
+    *ret_any = message != NULL;
+    if (!message)
+        return WB_OK;
+    registry->next[strcmp(message->topic, registry->topics[0]) == 0 ? 0 : 1] = message->offset + 1;
+    pthread_mutex_lock(&registry->lock);
+    enum wb_rc rc = take(registry, message, err);
+    pthread_mutex_unlock(&registry->lock);
+    return rc;
+}
+
 enum wb_rc wb_registry_poll(struct wb_registry *registry, struct wb_err *err)
 {
-    for (;;) {
-        struct wb_message *message WB_AUTO(wb_message_free) = NULL;
-        if (wb_consumer_poll(registry->consumer, 0, &message, err) != WB_OK)
+    for (bool any = true; any;)
+        if (poll_one(registry, 0, &any, err) != WB_OK)
             return WB_ERROR;
-        if (!message)
-            return WB_OK;
-        pthread_mutex_lock(&registry->lock);
-        enum wb_rc rc = take(registry, message, err);
-        pthread_mutex_unlock(&registry->lock);
-        if (rc != WB_OK)
+    return WB_OK;
+}
+
+enum wb_rc wb_registry_catch_up(struct wb_registry *registry, struct wb_producer *producer,
+                                struct wb_err *err)
+{
+    int64_t end[2];
+    int64_t until_ms = wb_clock_mono_ms() + CATCH_UP_MS;
+    for (size_t i = 0; i < 2; i++)
+        if (wb_producer_end_of(producer, registry->topics[i], 0, &end[i], err) != WB_OK)
+            return WB_ERROR;
+    while (registry->next[0] < end[0] || registry->next[1] < end[1]) {
+        bool any;
+        if (wb_clock_mono_ms() > until_ms)
+            return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_TIMEOUT,
+                             "nodes and settings can't be read to their ends");
+        if (poll_one(registry, CATCH_UP_POLL_MS, &any, err) != WB_OK)
             return WB_ERROR;
     }
+    return WB_OK;
 }
 
 uint64_t wb_registry_generation(struct wb_registry *registry)

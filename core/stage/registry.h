@@ -8,6 +8,7 @@
 #include "core/wire/records.h"
 
 struct wb_registry;
+struct wb_producer;
 
 /* Reads both topics to their ends. NOT_FOUND without topics, UNREACHABLE without a broker. */
 enum wb_rc wb_registry_new(const struct wb_config *config, struct wb_registry **ret,
@@ -17,6 +18,11 @@ void wb_registry_free(struct wb_registry **registry); /* fits WB_AUTO */
 /* Takes in what came since, without waiting; call it each turn, from one thread. A record that
  * can't be read is logged and passed over: the former value stays. */
 enum wb_rc wb_registry_poll(struct wb_registry *registry, struct wb_err *err) WB_MUST_USE;
+
+/* The same up to what the log holds now, so that a record written after a change is handled by that
+ * change. `producer` asks for the ends. Waits some seconds at most: TIMEOUT. */
+enum wb_rc wb_registry_catch_up(struct wb_registry *registry, struct wb_producer *producer,
+                                struct wb_err *err) WB_MUST_USE;
 
 /* Changes with every change; compare to know whether to look again. */
 uint64_t wb_registry_generation(struct wb_registry *registry);

@@ -135,6 +135,10 @@ enum wb_rc wb_producer_send_headers(struct wb_producer *producer, const char *to
                                     const struct wb_pair *headers, size_t header_count,
                                     uint64_t ticket, struct wb_err *err) WB_MUST_USE;
 void wb_producer_poll(struct wb_producer *producer, int timeout_ms);
+/* One past the last readable offset of a partition now. Quick, unlike the same asked of a consumer,
+ * whose connection is busy with waiting for records. */
+enum wb_rc wb_producer_end_of(struct wb_producer *producer, const char *topic, int32_t partition,
+                              int64_t *ret, struct wb_err *err) WB_MUST_USE;
 /* Waits until all is delivered or failed; TIMEOUT otherwise. */
 enum wb_rc wb_producer_flush(struct wb_producer *producer, int timeout_ms,
                              struct wb_err *err) WB_MUST_USE;

@@ -177,6 +177,15 @@ void wb_producer_poll(struct wb_producer *producer, int timeout_ms)
     (void)rd_kafka_poll(producer->client, timeout_ms);
 }
 
+enum wb_rc wb_producer_end_of(struct wb_producer *producer, const char *topic, int32_t partition,
+                              int64_t *ret, struct wb_err *err)
+{
+    int64_t low;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(producer->client, topic, partition,
+                                                                &low, ret, INIT_TIMEOUT_MS);
+    return code ? wb_kafka_failed(err, code, "cannot ask for the end of a partition") : WB_OK;
+}
+
 enum wb_rc wb_producer_flush(struct wb_producer *producer, int timeout_ms, struct wb_err *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_flush(producer->client, timeout_ms);
