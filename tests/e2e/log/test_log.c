@@ -120,6 +120,20 @@ static void keys_go_home_and_a_scan_reads_all(void **state)
     assert_int_equal(seen.records, 0); /* the second one goes on where the first one ended */
 }
 
+/* An abort that overtakes the registration of its partitions is refused by the broker as
+ * INVALID_TXN_STATE, which ends the client's producer: a stage then makes another one, and so does
+ * this. */
+static void abort_transaction(struct fixture *fixture, const char *id,
+                              struct wb_producer **producer)
+{
+    struct wb_err err;
+    if (wb_txn_abort(*producer, &err) == WB_OK)
+        return;
+    assert_int_equal(wb_producer_state(*producer), WB_PRODUCER_FATAL);
+    wb_producer_free(producer);
+    check_ok(wb_producer_new(fixture->config, id, NULL, NULL, producer, &err));
+}
+
 static void an_aborted_transaction_is_never_seen(void **state)
 {
     struct fixture *fixture = *state;
@@ -138,7 +152,7 @@ static void an_aborted_transaction_is_never_seen(void **state)
         if (i % 2)
             check_ok(wb_txn_commit(producer, NULL, NULL, 0, &err));
         else
-            check_ok(wb_txn_abort(producer, &err));
+            abort_transaction(fixture, id, &producer);
     }
     check_ok(wb_log_scan(fixture->config, fixture->topic, NULL, 0, count_record, &seen, &err));
     assert_int_equal(seen.records, 5);
