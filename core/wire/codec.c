@@ -39,6 +39,7 @@ static const struct embedded embedded[] = {
     {WB_RECORD_NODE, wb_schema_node},
     {WB_RECORD_RULE, wb_schema_rule},
     {WB_RECORD_SETTING, wb_schema_setting},
+    {WB_RECORD_NODE_HEALTH, wb_schema_node_health},
 };
 
 enum wb_rc wb_codec_add_schema(struct wb_codec *codec, int32_t id, struct wb_span json,

@@ -7,11 +7,12 @@
 static const char *const file_kind_symbols[] = {"unknown",   "regular", "symlink",
                                                 "directory", "special", NULL};
 static const char *const event_kind_symbols[] = {"unknown", "written", "deleted", NULL};
-static const char *const op_symbols[] = {"unknown", "probe",   "copy",    "open",   "range",
-                                         "seal",    "publish", "discard", "delete", NULL};
+static const char *const op_symbols[] = {"unknown", "probe",   "copy",   "open",  "range", "seal",
+                                         "publish", "discard", "delete", "check", NULL};
 static const char *const outcome_symbols[] = {
-    "unknown", "failed",    "probed",    "absent",  "current", "copied",   "opened", "ranged",
-    "sealed",  "published", "discarded", "deleted", "match",   "mismatch", NULL};
+    "unknown", "failed",   "probed",  "absent",    "current",   "copied",
+    "opened",  "ranged",   "sealed",  "published", "discarded", "deleted",
+    "match",   "mismatch", "checked", "present",   NULL};
 static const char *const source_state_symbols[] = {"unknown", "same", "changed", "gone", NULL};
 static const char *const strategy_symbols[] = {"unknown", "auto",      "batch", "direct",
                                                "chunked", "streaming", NULL};
@@ -85,6 +86,7 @@ static const struct wb_field options_fields[] = {
     {.name = "xattrs", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_options, xattrs)},
     {.name = "sha256", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_options, sha256)},
     {.name = "medium", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_options, medium)},
+    {.name = "keep", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_options, keep)},
     {.name = NULL},
 };
 
@@ -164,6 +166,7 @@ static const struct wb_field task_file_fields[] = {
      .fields = range_fields,
      .size = sizeof(struct wb_range),
      .count_offset = offsetof(struct wb_task_file, range_count)},
+    {.name = "fresh", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_task_file, fresh)},
     {.name = NULL},
 };
 
@@ -192,6 +195,7 @@ static const struct wb_field task_fields[] = {
      .fields = task_file_fields,
      .size = sizeof(struct wb_task_file),
      .count_offset = offsetof(struct wb_task, file_count)},
+    {.name = "from", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_task, from)},
     {.name = NULL},
 };
 
@@ -234,6 +238,9 @@ static const struct wb_field result_fields[] = {
      .offset = offsetof(struct wb_result, error),
      .fields = error_fields,
      .size = sizeof(struct wb_err)},
+    {.name = "free",
+     .kind = WB_FIELD_LONG_OR_NULL,
+     .offset = offsetof(struct wb_result, free_bytes)},
     {.name = NULL},
 };
 
@@ -259,6 +266,7 @@ static const struct wb_field transfer_fields[] = {
      .fields = result_fields,
      .size = sizeof(struct wb_result),
      .count_offset = offsetof(struct wb_report, result_count)},
+    {.name = "from", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_report, from)},
     {.name = NULL},
 };
 
@@ -330,6 +338,9 @@ static const struct wb_field job_fields[] = {
      .offset = offsetof(struct wb_job, first_error),
      .fields = error_fields,
      .size = sizeof(struct wb_err)},
+    {.name = "unanswered", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_job, unanswered)},
+    {.name = "fresh", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_job, fresh)},
+    {.name = "from", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_job, from)},
     {.name = NULL},
 };
 
@@ -440,6 +451,50 @@ static const struct wb_field node_fields[] = {
     {.name = NULL},
 };
 
+static const struct wb_field side_health_fields[] = {
+    {.name = "state",
+     .kind = WB_FIELD_ENUM,
+     .offset = offsetof(struct wb_side_health, state),
+     .symbols = node_state_symbols},
+    {.name = "reason", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_side_health, reason)},
+    {.name = "since", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_side_health, since_ms)},
+    {.name = "error",
+     .kind = WB_FIELD_RECORD_OR_NULL,
+     .offset = offsetof(struct wb_side_health, error),
+     .fields = error_fields,
+     .size = sizeof(struct wb_err)},
+    {.name = "p50_ms",
+     .kind = WB_FIELD_LONG_OR_NULL,
+     .offset = offsetof(struct wb_side_health, p50_ms)},
+    {.name = "p99_ms",
+     .kind = WB_FIELD_LONG_OR_NULL,
+     .offset = offsetof(struct wb_side_health, p99_ms)},
+    {.name = "window", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_side_health, window)},
+    {.name = NULL},
+};
+
+static const struct wb_field node_health_fields[] = {
+    {.name = "name", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_node_health, name)},
+    {.name = "source",
+     .kind = WB_FIELD_RECORD,
+     .offset = offsetof(struct wb_node_health, source),
+     .fields = side_health_fields,
+     .size = sizeof(struct wb_side_health)},
+    {.name = "target",
+     .kind = WB_FIELD_RECORD,
+     .offset = offsetof(struct wb_node_health, target),
+     .fields = side_health_fields,
+     .size = sizeof(struct wb_side_health)},
+    {.name = "free",
+     .kind = WB_FIELD_LONG_OR_NULL,
+     .offset = offsetof(struct wb_node_health, free_bytes)},
+    {.name = "marker", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_node_health, marker)},
+    {.name = "updated",
+     .kind = WB_FIELD_LONG,
+     .offset = offsetof(struct wb_node_health, updated_ms)},
+    {.name = NULL},
+};
+
 static const struct wb_field rule_fields[] = {
     {.name = "name", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_rule, name)},
     {.name = "source", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_rule, source)},
@@ -467,6 +522,7 @@ static const struct wb_field rule_fields[] = {
      .offset = offsetof(struct wb_rule, direct_below_bytes)},
     {.name = "attempts", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_rule, attempts)},
     {.name = "updated", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_rule, updated_ms)},
+    {.name = "weight", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_rule, weight)},
     {.name = NULL},
 };
 
@@ -491,6 +547,8 @@ static const struct wb_record_row rows[WB_RECORD_TYPE_COUNT] = {
     [WB_RECORD_NODE] = {"waybill.v1.Node", node_fields, sizeof(struct wb_node)},
     [WB_RECORD_RULE] = {"waybill.v1.Rule", rule_fields, sizeof(struct wb_rule)},
     [WB_RECORD_SETTING] = {"waybill.v1.Setting", setting_fields, sizeof(struct wb_setting)},
+    [WB_RECORD_NODE_HEALTH] = {"waybill.v1.NodeHealth", node_health_fields,
+                               sizeof(struct wb_node_health)},
 };
 
 const struct wb_record_row *wb_record_row(enum wb_record_type type)

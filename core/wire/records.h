@@ -49,7 +49,9 @@ enum wb_op {
     WB_OP_SEAL,    /* all ranges are in: metadata, sync, tag */
     WB_OP_PUBLISH, /* move the proved instance to its final name, durably */
     WB_OP_DISCARD, /* remove an instance, published or not: acknowledged when it is not there */
-    WB_OP_DELETE   /* remove what was replicated, when the source really lacks it */
+    WB_OP_DELETE,  /* remove what was replicated, when the source really lacks it */
+    WB_OP_CHECK    /* look at node `target`, not at a file: each `path` is a side of it, `source`
+                      (can it be read) or `target` (is it ours, does it take writes) */
 };
 
 /* How files are copied and proved; from the rules. */
@@ -59,6 +61,7 @@ struct wb_options {
     bool xattrs;
     bool sha256; /* evidence wanted */
     bool medium; /* the verifier reads from the medium, not the page cache */
+    bool keep;   /* a file on the target that is not ours is kept and reported, not replaced */
 };
 
 struct wb_task_file {
@@ -68,6 +71,7 @@ struct wb_task_file {
     struct wb_version *version; /* COPY: what the event claims (a hint); RANGE, SEAL, PUBLISH: what
                                    the source must still hold / what was staged; NULL: any */
     struct wb_version *known;   /* COPY: proved on the target already: `current` if unchanged */
+    bool fresh;                 /* COPY: copy even what the target seems to hold already */
     const char *instance;       /* RANGE, SEAL, PUBLISH, DISCARD */
     const char *tag;            /* PUBLISH: of the proved instance; COPY, DELETE: of the file that
                                    we published there last ("" when never) */
@@ -84,6 +88,7 @@ struct wb_task {
     int64_t not_after_ms; /* checked immediately before the call that takes effect */
     int32_t partition;    /* home partition: results go there */
     const char *source;
+    const char *from; /* node whose proved replica is read instead of the source; "": none */
     const char *target;
     struct wb_options options;
     int64_t max_file_bytes; /* COPY: a larger file is reported as `probed`, not copied */
@@ -103,9 +108,12 @@ enum wb_outcome {
     WB_OUTCOME_SEALED,
     WB_OUTCOME_PUBLISHED,
     WB_OUTCOME_DISCARDED,
-    WB_OUTCOME_DELETED, /* gone from the target, or was not there */
-    WB_OUTCOME_MATCH,   /* verifier: what was read back equals what was read at the source */
-    WB_OUTCOME_MISMATCH /* verifier: it does not; `ranges` holds the bad ones only */
+    WB_OUTCOME_DELETED,  /* gone from the target, or was not there */
+    WB_OUTCOME_MATCH,    /* verifier: what was read back equals what was read at the source */
+    WB_OUTCOME_MISMATCH, /* verifier: it does not; `ranges` holds the bad ones only */
+    WB_OUTCOME_CHECKED,  /* the side of the node is well */
+    WB_OUTCOME_PRESENT   /* the target holds a file of `version`'s size and time that may be the
+                            same: digests are the source's, `tag` is the file's, nothing copied */
 };
 
 /* What the verifier saw at the source after it had read the target. */
@@ -124,7 +132,8 @@ struct wb_result {
     struct wb_range *ranges;
     size_t range_count;
     enum wb_source_state source_state;
-    int64_t bytes; /* moved or read */
+    int64_t bytes;      /* moved or read */
+    int64_t free_bytes; /* CHECK: on the node; -1: not known */
     int64_t started_ms;
     int64_t duration_ms;
     struct wb_err *error; /* NULL: none */
@@ -138,6 +147,7 @@ struct wb_report {
     int64_t time_ms;
     int32_t partition;
     const char *source;
+    const char *from; /* as in the task */
     const char *target;
     const char *worker; /* host:pid:stage of who did it */
     struct wb_options options;
@@ -200,7 +210,10 @@ struct wb_job {
     struct wb_event_ref *pending; /* newest event that came while this one runs; NULL: none */
     int32_t attempt;              /* from 0 */
     int32_t max_attempts;
-    int64_t due_ms; /* WAITING: not before; else: answer due by */
+    int32_t unanswered; /* tasks in a row that got no answer: after the first it travels alone */
+    bool fresh;         /* what the target holds was compared and is not the same */
+    const char *from;   /* node whose proved replica serves as source; "": the source */
+    int64_t due_ms;     /* WAITING: not before; else: answer due by */
     int64_t created_ms;
     int64_t updated_ms;
     struct wb_version *version; /* being replicated, once known */
@@ -277,7 +290,7 @@ enum wb_node_state {
     WB_NODE_DRAINING
 };
 
-/* waybill.nodes, key: the name. */
+/* waybill.nodes, key: the name. What its operator says; `state` is UP or DRAINING. */
 struct wb_node {
     const char *name;
     const char *url;    /* file:///srv/a, https://…, s3://bucket/prefix */
@@ -289,6 +302,27 @@ struct wb_node {
     const char *reason;
     int64_t since_ms;
     int64_t added_ms;
+};
+
+/* What is known of one side of a node: as a source, or as a target. */
+struct wb_side_health {
+    enum wb_node_state state;
+    const char *reason; /* for people; "" when up */
+    int64_t since_ms;
+    struct wb_err *error; /* that made it sick or degraded; NULL: none */
+    int64_t p50_ms;       /* of its operations of late; -1: none */
+    int64_t p99_ms;
+    int32_t window; /* tasks that may be in flight */
+};
+
+/* waybill.nodes, key `health/<name>`: what the planner that has the node's partition thinks. */
+struct wb_node_health {
+    const char *name;
+    struct wb_side_health source;
+    struct wb_side_health target;
+    int64_t free_bytes; /* -1: not known */
+    const char *marker; /* what the marker file at the root must hold; "": none was made yet */
+    int64_t updated_ms;
 };
 
 /* waybill.settings, key `rule/<name>`. */
@@ -305,10 +339,14 @@ struct wb_rule {
     int64_t batch_below_bytes; /* -1: as configured */
     int64_t direct_below_bytes;
     int32_t attempts; /* 0: as configured */
+    int32_t weight;   /* share of a target beside other rules; 0: 1 */
     int64_t updated_ms;
 };
 
-/* waybill.settings, key `setting/<key>`. */
+/* waybill.settings, key `setting/<key>`: an option of the table that may change while running. Keys
+ * `pause/<scope>` and `cancel/<scope>`: what an operator holds up or calls off, value: why; scopes
+ * are `node/<name>`, `link/<source>/<target>`, `rule/<name>`, `file/<node>:<path>`. A cancel is for
+ * what was accepted before `updated_ms`. */
 struct wb_setting {
     const char *key;
     const char *value;
@@ -328,6 +366,7 @@ enum wb_record_type {
     WB_RECORD_NODE,
     WB_RECORD_RULE,
     WB_RECORD_SETTING,
+    WB_RECORD_NODE_HEALTH,
     WB_RECORD_TYPE_COUNT
 };
 
