@@ -4,36 +4,11 @@
 
 #include <stddef.h>
 
-static const char *const file_kind_symbols[] = {"unknown",   "regular", "symlink",
-                                                "directory", "special", NULL};
-static const char *const event_kind_symbols[] = {"unknown", "written", "deleted", NULL};
-static const char *const op_symbols[] = {"unknown", "probe",   "copy",   "open",  "range", "seal",
-                                         "publish", "discard", "delete", "check", NULL};
-static const char *const outcome_symbols[] = {
-    "unknown", "failed",   "probed",  "absent",    "current",   "copied",
-    "opened",  "ranged",   "sealed",  "published", "discarded", "deleted",
-    "match",   "mismatch", "checked", "present",   NULL};
-static const char *const source_state_symbols[] = {"unknown", "same", "changed", "gone", NULL};
-static const char *const strategy_symbols[] = {"unknown", "auto",      "batch", "direct",
-                                               "chunked", "streaming", NULL};
-static const char *const job_state_symbols[] = {
-    "unknown",    "waiting", "probing",  "copying", "opening", "ranging", "sealing",
-    "publishing", "fencing", "deleting", "parked",  "dead",    NULL};
-static const char *const end_symbols[] = {"unknown", "verified", "superseded",
-                                          "deleted", "dead",     NULL};
-static const char *const node_state_symbols[] = {"unknown", "up",       "degraded",
-                                                 "sick",    "draining", NULL};
-static const char *const scope_symbols[] = {"unknown", "source", "target", "transfer", "log", NULL};
-static const char *const category_symbols[] = {
-    "unknown",  "internal",  "usage",    "not_found",   "changed",   "corrupt",   "denied",
-    "no_space", "read_only", "io",       "unreachable", "timeout",   "throttled", "unsupported",
-    "invalid",  "limit",     "conflict", "expired",     "cancelled", NULL};
-
 static const struct wb_field version_fields[] = {
     {.name = "kind",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_version, kind),
-     .symbols = file_kind_symbols},
+     .symbols = wb_file_kind_symbols},
     {.name = "size",
      .kind = WB_FIELD_LONG_OR_NULL,
      .offset = offsetof(struct wb_version, size_bytes)},
@@ -56,7 +31,7 @@ static const struct wb_field error_fields[] = {
     {.name = "scope",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_err, scope),
-     .symbols = scope_symbols},
+     .symbols = wb_scope_symbols},
     {.name = "phase",
      .kind = WB_FIELD_CHARS,
      .offset = offsetof(struct wb_err, phase),
@@ -64,7 +39,7 @@ static const struct wb_field error_fields[] = {
     {.name = "category",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_err, category),
-     .symbols = category_symbols},
+     .symbols = wb_category_symbols},
     {.name = "code",
      .kind = WB_FIELD_CHARS,
      .offset = offsetof(struct wb_err, code),
@@ -100,7 +75,7 @@ static const struct wb_field event_ref_fields[] = {
     {.name = "kind",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_event_ref, kind),
-     .symbols = event_kind_symbols},
+     .symbols = wb_event_kind_symbols},
     {.name = "claim",
      .kind = WB_FIELD_RECORD,
      .offset = offsetof(struct wb_event_ref, claim),
@@ -120,7 +95,7 @@ static const struct wb_field file_event_fields[] = {
     {.name = "kind",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_file_event, kind),
-     .symbols = event_kind_symbols},
+     .symbols = wb_event_kind_symbols},
     {.name = "node", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_file_event, node)},
     {.name = "path", .kind = WB_FIELD_BYTES, .offset = offsetof(struct wb_file_event, path)},
     {.name = "size",
@@ -175,7 +150,7 @@ static const struct wb_field task_fields[] = {
     {.name = "op",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_task, op),
-     .symbols = op_symbols},
+     .symbols = wb_op_symbols},
     {.name = "time", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_task, time_ms)},
     {.name = "not_after", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_task, not_after_ms)},
     {.name = "partition", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_task, partition)},
@@ -206,7 +181,7 @@ static const struct wb_field result_fields[] = {
     {.name = "outcome",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_result, outcome),
-     .symbols = outcome_symbols},
+     .symbols = wb_outcome_symbols},
     {.name = "version",
      .kind = WB_FIELD_RECORD_OR_NULL,
      .offset = offsetof(struct wb_result, version),
@@ -227,7 +202,7 @@ static const struct wb_field result_fields[] = {
     {.name = "source_state",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_result, source_state),
-     .symbols = source_state_symbols},
+     .symbols = wb_source_state_symbols},
     {.name = "bytes", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_result, bytes)},
     {.name = "started", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_result, started_ms)},
     {.name = "duration_ms",
@@ -249,7 +224,7 @@ static const struct wb_field transfer_fields[] = {
     {.name = "op",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_report, op),
-     .symbols = op_symbols},
+     .symbols = wb_op_symbols},
     {.name = "time", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_report, time_ms)},
     {.name = "partition", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_report, partition)},
     {.name = "source", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_report, source)},
@@ -279,11 +254,11 @@ static const struct wb_field job_fields[] = {
     {.name = "state",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_job, state),
-     .symbols = job_state_symbols},
+     .symbols = wb_job_state_symbols},
     {.name = "strategy",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_job, strategy),
-     .symbols = strategy_symbols},
+     .symbols = wb_strategy_symbols},
     {.name = "reason", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_job, reason)},
     {.name = "rule", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_job, rule)},
     {.name = "options",
@@ -353,7 +328,7 @@ static const struct wb_field replica_fields[] = {
     {.name = "end",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_replica, end),
-     .symbols = end_symbols},
+     .symbols = wb_end_symbols},
     {.name = "event_id", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_replica, event_id)},
     {.name = "event_time",
      .kind = WB_FIELD_LONG,
@@ -385,7 +360,7 @@ static const struct wb_field replica_fields[] = {
     {.name = "strategy",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_replica, strategy),
-     .symbols = strategy_symbols},
+     .symbols = wb_strategy_symbols},
     {.name = "attempts", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_replica, attempts)},
     {.name = "reason", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_replica, reason)},
     {.name = "error",
@@ -444,7 +419,7 @@ static const struct wb_field node_fields[] = {
     {.name = "state",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_node, state),
-     .symbols = node_state_symbols},
+     .symbols = wb_node_state_symbols},
     {.name = "reason", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_node, reason)},
     {.name = "since", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_node, since_ms)},
     {.name = "added", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_node, added_ms)},
@@ -455,7 +430,7 @@ static const struct wb_field side_health_fields[] = {
     {.name = "state",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_side_health, state),
-     .symbols = node_state_symbols},
+     .symbols = wb_node_state_symbols},
     {.name = "reason", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_side_health, reason)},
     {.name = "since", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_side_health, since_ms)},
     {.name = "error",
@@ -506,7 +481,7 @@ static const struct wb_field rule_fields[] = {
     {.name = "strategy",
      .kind = WB_FIELD_ENUM,
      .offset = offsetof(struct wb_rule, strategy),
-     .symbols = strategy_symbols},
+     .symbols = wb_strategy_symbols},
     {.name = "options",
      .kind = WB_FIELD_RECORD,
      .offset = offsetof(struct wb_rule, options),
@@ -554,49 +529,4 @@ static const struct wb_record_row rows[WB_RECORD_TYPE_COUNT] = {
 const struct wb_record_row *wb_record_row(enum wb_record_type type)
 {
     return (unsigned)type < WB_RECORD_TYPE_COUNT && rows[type].name ? &rows[type] : NULL;
-}
-
-const char *wb_op_name(enum wb_op op)
-{
-    return wb_symbol_name(op_symbols, (int)op);
-}
-
-const char *wb_outcome_name(enum wb_outcome outcome)
-{
-    return wb_symbol_name(outcome_symbols, (int)outcome);
-}
-
-const char *wb_strategy_name(enum wb_strategy strategy)
-{
-    return wb_symbol_name(strategy_symbols, (int)strategy);
-}
-
-const char *wb_job_state_name(enum wb_job_state state)
-{
-    return wb_symbol_name(job_state_symbols, (int)state);
-}
-
-const char *wb_end_name(enum wb_end end)
-{
-    return wb_symbol_name(end_symbols, (int)end);
-}
-
-const char *wb_node_state_name(enum wb_node_state state)
-{
-    return wb_symbol_name(node_state_symbols, (int)state);
-}
-
-const char *wb_event_kind_name(enum wb_event_kind kind)
-{
-    return wb_symbol_name(event_kind_symbols, (int)kind);
-}
-
-enum wb_strategy wb_strategy_parse(const char *name)
-{
-    return (enum wb_strategy)wb_symbol_index(strategy_symbols, name);
-}
-
-enum wb_event_kind wb_event_kind_parse(const char *name)
-{
-    return (enum wb_event_kind)wb_symbol_index(event_kind_symbols, name);
 }

@@ -42,6 +42,19 @@ struct wb_record_row {
 /* NULL for a number that is no type. */
 const struct wb_record_row *wb_record_row(enum wb_record_type type);
 
+/* Symbols of each enum, by its C value; NULL ends a list. */
+extern const char *const wb_file_kind_symbols[];
+extern const char *const wb_event_kind_symbols[];
+extern const char *const wb_op_symbols[];
+extern const char *const wb_outcome_symbols[];
+extern const char *const wb_source_state_symbols[];
+extern const char *const wb_strategy_symbols[];
+extern const char *const wb_job_state_symbols[];
+extern const char *const wb_end_symbols[];
+extern const char *const wb_node_state_symbols[];
+extern const char *const wb_scope_symbols[];
+extern const char *const wb_category_symbols[];
+
 /* Symbols of a NULL-terminated list; "unknown" and 0 for what is not in it. */
 const char *wb_symbol_name(const char *const *symbols, int index);
 int wb_symbol_index(const char *const *symbols, const char *name);
