@@ -136,6 +136,22 @@ static enum wb_rc set_map(struct wb_config *config, enum wb_opt id, const char *
     return add_pair(&config->maps[id], text, len, equals + 1, err);
 }
 
+static enum wb_rc parse_checked(const struct wb_opt_row *row, const char *text, struct value *value,
+                                struct wb_err *err)
+{
+    if (parse_value(row, text, value, err) != WB_OK)
+        return WB_ERROR;
+    return check_bounds(row, text, value->number, err);
+}
+
+enum wb_rc wb_config_check(const struct wb_opt_row *row, const char *value, struct wb_err *err)
+{
+    struct value ignored;
+    if (parse_checked(row, value, &ignored, err) != WB_OK)
+        return wb_err_prefix(err, "%s", row->key);
+    return WB_OK;
+}
+
 enum wb_rc wb_config_set(struct wb_config *config, enum wb_opt id, const char *value,
                          const char *origin, struct wb_err *err)
 {
@@ -146,8 +162,7 @@ enum wb_rc wb_config_set(struct wb_config *config, enum wb_opt id, const char *v
             return wb_err_prefix(err, "%s", origin);
         return WB_OK;
     }
-    if (parse_value(row, value, &parsed, err) != WB_OK ||
-        check_bounds(row, value, parsed.number, err) != WB_OK)
+    if (parse_checked(row, value, &parsed, err) != WB_OK)
         return wb_err_prefix(err, "%s", origin);
     free(config->values[id].text);
     parsed.text = wb_xstrdup(value);
@@ -165,6 +180,26 @@ struct wb_config *wb_config_new(void)
             abort(); /* a default in the table that does not parse */
     }
     return config;
+}
+
+static void pairs_copy(struct pairs *to, const struct pairs *from)
+{
+    for (; to->count < from->count; to->count++) {
+        to->keys[to->count] = wb_xstrdup(from->keys[to->count]);
+        to->values[to->count] = wb_xstrdup(from->values[to->count]);
+    }
+}
+
+struct wb_config *wb_config_copy(const struct wb_config *config)
+{
+    struct wb_config *copy = wb_xcalloc(1, sizeof(*copy));
+    for (int id = 0; id < WB_OPT_COUNT; id++) {
+        copy->values[id] = config->values[id];
+        if (config->values[id].text)
+            copy->values[id].text = wb_xstrdup(config->values[id].text);
+        pairs_copy(&copy->maps[id], &config->maps[id]);
+    }
+    return copy;
 }
 
 static void pairs_free(struct pairs *pairs)
@@ -222,6 +257,11 @@ const char *wb_config_text(const struct wb_config *config, enum wb_opt id)
 {
     const char *text = config->values[id].text;
     return text ? text : wb_config_table()[id].fallback;
+}
+
+bool wb_config_is_set(const struct wb_config *config, enum wb_opt id)
+{
+    return config->values[id].text != NULL;
 }
 
 int64_t wb_config_int(const struct wb_config *config, enum wb_opt id)

@@ -45,6 +45,15 @@ enum wb_opt {
     WB_OPT_CHUNK_SIZE,      /* planner.chunk_size (16MiB) */
     WB_OPT_WINDOW_TASKS,    /* planner.window_tasks: tasks in flight per target (32) */
     WB_OPT_TASK_DEADLINE,   /* planner.task_deadline: an answer is due by then (2m) */
+    WB_OPT_WINDOW_BYTES,    /* planner.window_bytes: in flight for a node and direction (1GiB) */
+    WB_OPT_WINDOW_LEAST,    /* planner.window_least: tasks that a window never goes below (1) */
+    WB_OPT_PROBE_INTERVAL,  /* planner.probe_interval (5s) */
+    WB_OPT_SICK_AFTER,      /* planner.sick_after: failures in a row (3) */
+    WB_OPT_RECOVER_AFTER,   /* planner.recover_after: probes passed in a row (2) */
+    WB_OPT_SICK_HOLD,       /* planner.sick_hold (5s..5m) */
+    WB_OPT_SLOW_FACTOR,     /* planner.slow_factor (8) */
+    WB_OPT_MIN_FREE,        /* planner.min_free: bytes (64MiB) */
+    WB_OPT_LOST_ATTEMPTS,   /* planner.lost_attempts: tasks in a row without an answer (3) */
     WB_OPT_GRAIN,           /* planner.grain: clock grain of file times (20ms) */
     WB_OPT_STATE_DIR,       /* state_dir: ledgers and views (default: XDG state home /waybill) */
     WB_OPT_SECRETS_DIR,     /* secrets.dir */
@@ -66,6 +75,7 @@ struct wb_opt_row {
     const char *choices;  /* WB_OPT_CHOICE: "a|b|c" */
     int64_t least;        /* bounds of INT, SIZE, DURATION; least == most == 0: none */
     int64_t most;
+    bool live;            /* may change while running: `waybill settings set` */
     const char *argument; /* placeholder in help: ADDR, DUR, N … */
     const char *help;     /* one sentence */
 };
@@ -74,11 +84,14 @@ struct wb_opt_row {
 const struct wb_opt_row *wb_config_table(void);
 /* NULL when there is none. */
 const struct wb_opt_row *wb_config_row_by_flag(const char *flag);
+const struct wb_opt_row *wb_config_row_by_key(const char *key);
 
 struct wb_config;
 
 /* All defaults. Never NULL. */
 struct wb_config *wb_config_new(void);
+/* All values as they are now. Never NULL. */
+struct wb_config *wb_config_copy(const struct wb_config *config);
 void wb_config_free(struct wb_config **config); /* fits WB_AUTO */
 
 /* Each sets values of higher precedence than what was set before: call _file, _environment, then
@@ -93,9 +106,19 @@ enum wb_rc wb_config_load_environment(struct wb_config *config, struct wb_err *e
 enum wb_rc wb_config_set(struct wb_config *config, enum wb_opt id, const char *value,
                          const char *origin, struct wb_err *err) WB_MUST_USE;
 
+/* The row of an option that may change while running. USAGE for an unknown key (with the nearest
+ * one) and for one that is fixed. */
+enum wb_rc wb_config_live_row(const char *key, const struct wb_opt_row **ret,
+                              struct wb_err *err) WB_MUST_USE;
+/* Whether `value` may be set for the option; the error begins with its key. */
+enum wb_rc wb_config_check(const struct wb_opt_row *row, const char *value,
+                           struct wb_err *err) WB_MUST_USE;
+
 /* Typed values; asking with the wrong type is a programming error (assert). Texts are owned by the
  * config; NULL where there is neither value nor default. */
 const char *wb_config_text(const struct wb_config *config, enum wb_opt id);
+/* False where the value is the default of the table. */
+bool wb_config_is_set(const struct wb_config *config, enum wb_opt id);
 int64_t wb_config_int(const struct wb_config *config,
                       enum wb_opt id); /* INT, SIZE, DURATION, BOOL */
 void wb_config_span(const struct wb_config *config, enum wb_opt id, int64_t *ret_low,

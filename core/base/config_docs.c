@@ -21,7 +21,7 @@ static void write_row(FILE *out, const struct wb_opt_row *row)
             (void)fputs(*at == '|' ? ", " : (char[2]){*at, 0}, out);
         (void)fputs(")", out);
     }
-    (void)fputs(" |\n", out);
+    (void)fprintf(out, " | %s |\n", row->live ? "yes" : "no");
 }
 
 bool wb_config_write_markdown(FILE *out)
@@ -33,7 +33,9 @@ bool wb_config_write_markdown(FILE *out)
         "default. The file is YAML; the dots of a key are its nesting. The environment twin "
         "of\n`transfer.memory` is `WAYBILL_TRANSFER_MEMORY`, that of `--brokers` "
         "`WAYBILL_BROKERS`.\n\n"
-        "| key | flag | type | default | what it does |\n|---|---|---|---|---|\n",
+        "What is live changes while the ring runs, for all its processes: `waybill settings set` "
+        "puts\nit into the log, and there it wins over flag, environment, file and default.\n\n"
+        "| key | flag | type | default | what it does | live |\n|---|---|---|---|---|---|\n",
         out);
     for (int id = 0; id < WB_OPT_COUNT; id++)
         write_row(out, &wb_config_table()[id]);

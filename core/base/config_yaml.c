@@ -28,14 +28,6 @@ static enum wb_rc next_event(struct reader *reader, yaml_event_t *event)
     return fail_at(reader, &reader->parser.problem_mark, problem);
 }
 
-static const struct wb_opt_row *row_of(const char *key)
-{
-    for (int id = 0; id < WB_OPT_COUNT; id++)
-        if (strcmp(wb_config_table()[id].key, key) == 0)
-            return &wb_config_table()[id];
-    return NULL;
-}
-
 static bool is_section(const char *key)
 {
     size_t len = strlen(key);
@@ -84,7 +76,7 @@ static enum wb_rc take_scalar(struct reader *reader, const yaml_event_t *event, 
         return wb_config_set(reader->config, map, wb_buf_cstr(&pair), word, reader->err);
     }
     (void)snprintf(key, sizeof(key), "%s%s", prefix, word);
-    const struct wb_opt_row *row = row_of(key);
+    const struct wb_opt_row *row = wb_config_row_by_key(key);
     if (!row || row->type == WB_OPT_MAP)
         return row || is_section(key)
                    ? fail_at(reader, &event->start_mark, "a mapping belongs here")
@@ -103,7 +95,7 @@ static enum wb_rc take_mapping(struct reader *reader, const yaml_event_t *event,
 {
     char key[2 * KEY_MAX_BYTES + 2];
     (void)snprintf(key, sizeof(key), "%s%s", prefix, word);
-    const struct wb_opt_row *row = row_of(key);
+    const struct wb_opt_row *row = wb_config_row_by_key(key);
     bool known = is_section(key) || (row && row->type == WB_OPT_MAP);
     if (!known && row)
         return fail_at(reader, &event->start_mark, "a single value belongs here");
@@ -120,7 +112,7 @@ static enum wb_opt map_of(const char *prefix)
     (void)snprintf(key, sizeof(key), "%s", prefix);
     if (*key)
         key[strlen(key) - 1] = 0;
-    const struct wb_opt_row *row = row_of(key);
+    const struct wb_opt_row *row = wb_config_row_by_key(key);
     return row && row->type == WB_OPT_MAP ? row->id : WB_OPT_COUNT;
 }
 
@@ -159,7 +151,7 @@ static enum wb_rc read_mapping(struct reader *reader, const char *prefix, int de
             return fail_at(reader, &mark, "a key must be a plain name");
         char whole[2 * KEY_MAX_BYTES];
         (void)snprintf(whole, sizeof(whole), "%s%s", prefix, word);
-        if (map_of(prefix) == WB_OPT_COUNT && !row_of(whole) && !is_section(whole))
+        if (map_of(prefix) == WB_OPT_COUNT && !wb_config_row_by_key(whole) && !is_section(whole))
             return unknown_key(reader, &mark, prefix, word);
         if (take_value(reader, prefix, word, depth) != WB_OK)
             return WB_ERROR;

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "core/base/path.h"
 #include "core/wire/codec.h"
 #include "core/wire/log.h"
 
@@ -16,16 +17,21 @@ enum {
     NAMES_MOST = 65536,
     SEND_TIMEOUT_MS = 20000,
     CATCH_UP_MS = 10000,
-    CATCH_UP_POLL_MS = 50
+    CATCH_UP_POLL_MS = 50,
+    SHOWN_MAX = 8192,
+    SETTINGS_ARENA = 64 * 1024 * 1024,
+    KEY_MOST = 128 /* of a setting, with room for mistakes */
 };
+
+static const char setting_prefix[] = "setting/";
 
 struct wb_registry {
     const struct wb_config *config;
     pthread_mutex_t lock;
     struct wb_codec *codec;
     struct wb_consumer *consumer;
-    struct wb_map *nodes;    /* name -> struct wb_buf, encoded */
-    struct wb_map *settings; /* "rule/<name>", "setting/<key>" */
+    struct wb_map *nodes;    /* name, "health/<name>" -> struct wb_buf, encoded */
+    struct wb_map *settings; /* "rule/<name>", "setting/<key>", "pause/<scope>", "cancel/<scope>" */
     char topics[2][TOPIC_MAX];
     int64_t next[2]; /* offsets to read */
     uint64_t generation;
@@ -37,15 +43,47 @@ static void value_free(void *value)
     free(value);
 }
 
-static bool decodes(struct wb_registry *registry, struct wb_span value, struct wb_err *err)
+static bool begins(struct wb_span key, const char *prefix)
 {
-    enum wb_record_type type;
-    void *record;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(4 * WB_RECORD_MAX);
-    return wb_codec_decode(registry->codec, value, arena, &type, &record, err) == WB_OK;
+    size_t len = strlen(prefix);
+    return key.len >= len && memcmp(key.data, prefix, len) == 0;
 }
 
-/* Takes one record in; one that can't be read leaves what was there. */
+static enum wb_record_type type_of(bool is_node, struct wb_span key)
+{
+    if (is_node)
+        return begins(key, "health/") ? WB_RECORD_NODE_HEALTH : WB_RECORD_NODE;
+    return begins(key, "rule/") ? WB_RECORD_RULE : WB_RECORD_SETTING;
+}
+
+/* A setting is known by its key in the log, whatever the record says. */
+static enum wb_rc check_setting(struct wb_span key, const struct wb_setting *setting,
+                                struct wb_err *err)
+{
+    char name[KEY_MOST];
+    const struct wb_opt_row *row;
+    size_t skip = strlen(setting_prefix);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(key.len - skip),
+                   (const char *)key.data + skip);
+    if (wb_config_live_row(name, &row, err) != WB_OK)
+        return WB_ERROR;
+    return wb_config_check(row, setting->value, err);
+}
+
+static enum wb_rc check(struct wb_registry *registry, bool is_node,
+                        const struct wb_message *message, struct wb_err *err)
+{
+    void *record;
+    enum wb_record_type type = type_of(is_node, message->key);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(4 * WB_RECORD_MAX);
+    if (wb_codec_decode_as(registry->codec, type, message->value, arena, &record, err) != WB_OK)
+        return WB_ERROR;
+    return !is_node && begins(message->key, setting_prefix)
+               ? check_setting(message->key, record, err)
+               : WB_OK;
+}
+
+/* Takes one record in; one that can't be read, or says what can't be, leaves what was there. */
 static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_err *err)
 {
     struct wb_registry *registry = arg;
@@ -56,10 +94,11 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
         registry->generation++;
         return WB_OK;
     }
-    struct wb_err why;
-    if (wb_map_count(map) >= NAMES_MOST || !decodes(registry, message->value, &why)) {
+    struct wb_err why = {.text = "there are too many names"};
+    if (wb_map_count(map) >= NAMES_MOST || check(registry, is_node, message, &why) != WB_OK) {
         WB_LOG(WB_LOG_WARN, "record passed over, its former value stays",
-               WB_LOG_STR("topic", message->topic), WB_LOG_INT("offset", message->offset));
+               WB_LOG_STR("topic", message->topic), WB_LOG_INT("offset", message->offset),
+               WB_LOG_STR("error", why.text));
         return WB_OK;
     }
     struct wb_buf *copy = wb_xcalloc(1, sizeof(*copy));
@@ -197,22 +236,37 @@ static void *find(struct wb_registry *registry, const struct wb_map *map, const 
 
 struct gather {
     struct wb_registry *registry;
+    const struct wb_map *map;
     const char *prefix;
     enum wb_record_type type;
     struct wb_arena *arena;
-    struct wb_span *keys;
+    struct wb_span *keys; /* the map's: while the lock is held */
     void **records;
     size_t count;
 };
 
+/* Named by its key in the log: that of the record is text only. */
+static bool name_setting(const struct gather *gather, struct wb_span key,
+                         struct wb_setting *setting)
+{
+    size_t skip = strlen(gather->prefix);
+    struct wb_span name = wb_span_of(key.data + skip, key.len - skip);
+    if (name.len == 0 || memchr(name.data, 0, name.len))
+        return false;
+    setting->key = (const char *)wb_arena_span(gather->arena, name).data;
+    return setting->key != NULL;
+}
+
 static bool gather_one(struct wb_span key, void *value, void *arg)
 {
     struct gather *gather = arg;
-    size_t skip = strlen(gather->prefix);
-    if (key.len < skip || memcmp(key.data, gather->prefix, skip) != 0)
+    if (!begins(key, gather->prefix) ||
+        type_of(gather->map == gather->registry->nodes, key) != gather->type)
         return true;
     void *record = decode_copy(gather->registry, value, gather->type, gather->arena);
     if (!record)
+        return true;
+    if (gather->type == WB_RECORD_SETTING && !name_setting(gather, key, record))
         return true;
     size_t at = gather->count++;
     for (; at > 0 && wb_span_cmp(key, gather->keys[at - 1]) < 0; at--) {
@@ -229,7 +283,7 @@ static void **gather_all(struct wb_registry *registry, const struct wb_map *map,
 {
     pthread_mutex_lock(&registry->lock);
     size_t most = wb_map_count(map) + 1;
-    struct gather gather = {registry, prefix, type, arena, NULL, NULL, 0};
+    struct gather gather = {registry, map, prefix, type, arena, NULL, NULL, 0};
     gather.keys = wb_arena_alloc(arena, most * sizeof(*gather.keys));
     gather.records = wb_arena_alloc(arena, most * sizeof(*gather.records));
     if (gather.keys && gather.records)
@@ -251,6 +305,36 @@ void wb_registry_rules(struct wb_registry *registry, struct wb_arena *arena, str
 {
     *ret = (struct wb_rule **)gather_all(registry, registry->settings, "rule/", WB_RECORD_RULE,
                                          arena, ret_count);
+}
+
+void wb_registry_healths(struct wb_registry *registry, struct wb_arena *arena,
+                         struct wb_node_health ***ret, size_t *ret_count)
+{
+    *ret = (struct wb_node_health **)gather_all(registry, registry->nodes, "health/",
+                                                WB_RECORD_NODE_HEALTH, arena, ret_count);
+}
+
+void wb_registry_controls(struct wb_registry *registry, const char *prefix, struct wb_arena *arena,
+                          struct wb_setting ***ret, size_t *ret_count)
+{
+    *ret = (struct wb_setting **)gather_all(registry, registry->settings, prefix, WB_RECORD_SETTING,
+                                            arena, ret_count);
+}
+
+struct wb_config *wb_registry_overlay(struct wb_registry *registry, const struct wb_config *base)
+{
+    struct wb_err err;
+    struct wb_setting **settings;
+    size_t count = 0;
+    const struct wb_opt_row *row;
+    struct wb_config *config = wb_config_copy(base);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(SETTINGS_ARENA);
+    wb_registry_controls(registry, setting_prefix, arena, &settings, &count);
+    for (size_t i = 0; i < count; i++)
+        if (wb_config_live_row(settings[i]->key, &row, &err) != WB_OK ||
+            wb_config_set(config, row->id, settings[i]->value, row->key, &err) != WB_OK)
+            wb_log_err(WB_LOG_WARN, "setting passed over", &err);
+    return config;
 }
 
 /* ---- one by name ---- */
@@ -300,12 +384,11 @@ enum wb_rc wb_registry_rule(struct wb_registry *registry, const char *name, stru
     return unknown("rule", name, names, err);
 }
 
-const char *wb_registry_setting(struct wb_registry *registry, const char *key,
-                                struct wb_arena *arena)
+struct wb_node_health *wb_registry_health(struct wb_registry *registry, const char *name,
+                                          struct wb_arena *arena)
 {
-    const char *full = wb_arena_printf(arena, "setting/%s", key);
-    struct wb_setting *setting = find(registry, registry->settings, full, WB_RECORD_SETTING, arena);
-    return setting ? setting->value : NULL;
+    const char *key = wb_arena_printf(arena, "health/%s", name);
+    return find(registry, registry->nodes, key, WB_RECORD_NODE_HEALTH, arena);
 }
 
 /* ---- writing ---- */
@@ -373,11 +456,20 @@ enum wb_rc wb_registry_put_rule(const struct wb_config *config, const struct wb_
     return put(config, WB_TOPIC_SETTINGS, "rule/", rule->name, WB_RECORD_RULE, rule, err);
 }
 
-enum wb_rc wb_registry_put_setting(const struct wb_config *config, const struct wb_setting *setting,
-                                   struct wb_err *err)
+enum wb_rc wb_registry_put_control(const struct wb_config *config, const char *prefix,
+                                   const struct wb_setting *setting, struct wb_err *err)
 {
-    return put(config, WB_TOPIC_SETTINGS, "setting/", setting->key, WB_RECORD_SETTING, setting,
-               err);
+    struct wb_setting record = *setting;
+    char shown[SHOWN_MAX];
+    /* The record's own key is for people: text, where the log's key may hold any bytes. */
+    record.key = wb_path_show(wb_span_str(setting->key), shown, sizeof(shown));
+    return put(config, WB_TOPIC_SETTINGS, prefix, setting->key, WB_RECORD_SETTING, &record, err);
+}
+
+enum wb_rc wb_registry_remove_control(const struct wb_config *config, const char *prefix,
+                                      const char *key, struct wb_err *err)
+{
+    return put(config, WB_TOPIC_SETTINGS, prefix, key, WB_RECORD_SETTING, NULL, err);
 }
 
 enum wb_rc wb_registry_remove_node(const struct wb_config *config, const char *name,

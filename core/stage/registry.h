@@ -38,17 +38,36 @@ void wb_registry_nodes(struct wb_registry *registry, struct wb_arena *arena, str
                        size_t *ret_count);
 void wb_registry_rules(struct wb_registry *registry, struct wb_arena *arena, struct wb_rule ***ret,
                        size_t *ret_count);
-/* NULL when not set. */
-const char *wb_registry_setting(struct wb_registry *registry, const char *key,
-                                struct wb_arena *arena);
+/* What the planner thinks of a node's health; NULL: nothing yet. All are in order of name and may
+ * hold nodes that are gone. */
+struct wb_node_health *wb_registry_health(struct wb_registry *registry, const char *name,
+                                          struct wb_arena *arena);
+void wb_registry_healths(struct wb_registry *registry, struct wb_arena *arena,
+                         struct wb_node_health ***ret, size_t *ret_count);
+
+/* The setting records below a prefix ("setting/", "pause/", "cancel/") in order of their keys, each
+ * with what follows the prefix as its `key`: the path of a file in it is bytes as they are, with no
+ * NUL among them. */
+void wb_registry_controls(struct wb_registry *registry, const char *prefix, struct wb_arena *arena,
+                          struct wb_setting ***ret, size_t *ret_count);
+
+/* A copy of `base` with the settings of the log over it. A record with an unknown key, a bad value,
+ * or for an option that can't change while running was told when it came and counts for nothing:
+ * the former one stays. Never NULL. */
+struct wb_config *wb_registry_overlay(struct wb_registry *registry, const struct wb_config *base);
 
 /* Writing (command line): sends one record and waits until it is durable. A tombstone removes. */
 enum wb_rc wb_registry_put_node(const struct wb_config *config, const struct wb_node *node,
                                 struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_registry_put_rule(const struct wb_config *config, const struct wb_rule *rule,
                                 struct wb_err *err) WB_MUST_USE;
-enum wb_rc wb_registry_put_setting(const struct wb_config *config, const struct wb_setting *setting,
+/* `setting->key` is what follows the prefix; for one of "setting/" check it first with
+ * wb_config_live_row and wb_config_check. */
+enum wb_rc wb_registry_put_control(const struct wb_config *config, const char *prefix,
+                                   const struct wb_setting *setting,
                                    struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_registry_remove_control(const struct wb_config *config, const char *prefix,
+                                      const char *key, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_registry_remove_node(const struct wb_config *config, const char *name,
                                    struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_registry_remove_rule(const struct wb_config *config, const char *name,

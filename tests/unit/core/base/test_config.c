@@ -80,6 +80,46 @@ static void every_row_of_the_table_stands_at_its_number(void **state)
     }
 }
 
+static void only_what_is_live_may_change_while_running(void **state)
+{
+    struct wb_err err;
+    const struct wb_opt_row *row;
+    (void)state;
+    check_ok(wb_config_live_row("planner.sick_hold", &row, &err));
+    assert_int_equal(row->id, WB_OPT_SICK_HOLD);
+    check_ok(wb_config_check(row, "1s..1m", &err));
+    check_fails(wb_config_check(row, "1m..1s", &err), WB_CAT_USAGE,
+                "planner.sick_hold: \"1m..1s\" begins with the longer duration");
+    check_ok(wb_config_live_row("planner.attempts", &row, &err));
+    check_fails(wb_config_check(row, "0", &err), WB_CAT_USAGE,
+                "planner.attempts: \"0\" is less than 1");
+    check_fails(wb_config_live_row("planner.atempts", &row, &err), WB_CAT_USAGE,
+                "unknown setting \"planner.atempts\", did you mean \"planner.attempts\"");
+    check_fails(wb_config_live_row("planner.grain", &row, &err), WB_CAT_USAGE,
+                "\"planner.grain\" cannot change while running");
+}
+
+static void a_copy_has_all_values_and_a_life_of_its_own(void **state)
+{
+    struct wb_err err;
+    const char *key;
+    const char *value;
+    struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+    (void)state;
+    check_ok(load(config, "site: x\nkafka: {sasl.username: u}\n", &err));
+    struct wb_config *copy WB_AUTO(wb_config_free) = wb_config_copy(config);
+    check_ok(wb_config_set(copy, WB_OPT_ATTEMPTS, "3", "test", &err));
+    wb_config_free(&config);
+    config = wb_config_new();
+    assert_string_equal(wb_config_text(copy, WB_OPT_SITE), "x");
+    assert_true(wb_config_pair(copy, WB_OPT_KAFKA, 0, &key, &value));
+    assert_string_equal(value, "u");
+    assert_int_equal(wb_config_int(copy, WB_OPT_ATTEMPTS), 3);
+    assert_true(wb_config_is_set(copy, WB_OPT_ATTEMPTS));
+    assert_int_equal(wb_config_int(config, WB_OPT_ATTEMPTS), 8);
+    assert_false(wb_config_is_set(config, WB_OPT_ATTEMPTS));
+}
+
 static void local_state_is_made_anew_when_it_can_not_be_trusted(void **state)
 {
     struct wb_err err;
@@ -146,6 +186,8 @@ int main(void)
         cmocka_unit_test(kafka_keys_are_taken_verbatim),
         cmocka_unit_test(mistakes_are_named_with_their_place),
         cmocka_unit_test(every_row_of_the_table_stands_at_its_number),
+        cmocka_unit_test(only_what_is_live_may_change_while_running),
+        cmocka_unit_test(a_copy_has_all_values_and_a_life_of_its_own),
         cmocka_unit_test(local_state_is_made_anew_when_it_can_not_be_trusted),
         cmocka_unit_test(the_document_is_that_of_the_table),
     };
