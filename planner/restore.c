@@ -59,18 +59,20 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
 }
 
 /* Offsets past the end are those of a topic that was made anew. */
-static enum wb_rc check_end(struct wb_shell *shell, int32_t partition, enum wb_topic topic,
-                            struct wb_err *err)
+static enum wb_rc check_ends(struct wb_shell *shell, enum wb_topic topic, const int32_t *partitions,
+                             size_t count, struct wb_err *err)
 {
-    int64_t low;
-    int64_t high;
-    struct wb_ledger *ledger = shell->parts[partition].ledger;
-    if (wb_ledger_next(ledger, topic) < 0)
-        return WB_OK;
-    if (wb_consumer_watermarks(shell->consumer, shell->topics[topic], partition, &low, &high,
-                               err) != WB_OK)
+    int64_t *ends WB_AUTO(wb_free_ptr) = wb_xcalloc((size_t)shell->partitions, sizeof(*ends));
+    if (wb_log_ends(shell->env->config, shell->topics[topic], ends, shell->partitions, err) !=
+        WB_OK)
         return WB_ERROR;
-    return wb_ledger_next(ledger, topic) > high ? wb_ledger_reset(ledger, err) : WB_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct wb_ledger *ledger = shell->parts[partitions[i]].ledger;
+        if (wb_ledger_next(ledger, topic) > ends[partitions[i]] &&
+            wb_ledger_reset(ledger, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
 }
 
 static enum wb_rc catch_up(struct wb_shell *shell, enum wb_topic topic, const int32_t *partitions,
@@ -82,8 +84,8 @@ static enum wb_rc catch_up(struct wb_shell *shell, enum wb_topic topic, const in
         from[p] = INT64_MAX;
     for (size_t i = 0; i < count; i++)
         from[partitions[i]] = wb_ledger_next(shell->parts[partitions[i]].ledger, topic);
-    if (wb_log_scan(shell->env->config, shell->topics[topic], from, shell->partitions, take,
-                    &restoring, err) != WB_OK)
+    if (wb_log_scan_whole(shell->env->config, shell->topics[topic], from, shell->partitions, take,
+                          &restoring, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < count; i++)
         wb_ledger_set_next(shell->parts[partitions[i]].ledger, topic, from[partitions[i]]);
@@ -98,12 +100,12 @@ enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t 
 {
     for (size_t i = 0; i < count; i++) {
         struct wb_part *part = &shell->parts[partitions[i]];
-        if (wb_ledger_open(shell->slot.folder, partitions[i], &part->ledger, err) != WB_OK ||
-            check_end(shell, partitions[i], WB_TOPIC_JOBS, err) != WB_OK ||
-            check_end(shell, partitions[i], WB_TOPIC_REPLICAS, err) != WB_OK)
+        if (wb_ledger_open(shell->slot.folder, partitions[i], &part->ledger, err) != WB_OK)
             return WB_ERROR;
     }
-    if (catch_up(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
+    if (check_ends(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
+        check_ends(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK ||
+        catch_up(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
         catch_up(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < count; i++) {

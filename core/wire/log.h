@@ -101,6 +101,17 @@ enum wb_rc wb_log_scan(const struct wb_config *config, const char *topic, int64_
                        enum wb_rc (*visit)(void *arg, const struct wb_message *message,
                                            struct wb_err *err),
                        void *arg, struct wb_err *err) WB_MUST_USE;
+/* The same up to what had been written at the call, by transactions then open too: waits until they
+ * have ended. For whoever must not miss what he wrote himself. */
+enum wb_rc wb_log_scan_whole(const struct wb_config *config, const char *topic, int64_t *from,
+                             int32_t from_count,
+                             enum wb_rc (*visit)(void *arg, const struct wb_message *message,
+                                                 struct wb_err *err),
+                             void *arg, struct wb_err *err) WB_MUST_USE;
+/* One past the last record ever written to each of the first `count` partitions, those of open
+ * transactions included. */
+enum wb_rc wb_log_ends(const struct wb_config *config, const char *topic, int64_t *ret_ends,
+                       int32_t count, struct wb_err *err) WB_MUST_USE;
 
 /* ---- producer: thread-safe but for transactions ---- */
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/wire/log.h"
 
 enum { WAIT_MS = 30000, POLL_MS = 100, SKIPPED = 77 };
@@ -159,6 +160,119 @@ static void an_aborted_transaction_is_never_seen(void **state)
     assert_int_equal(seen.aborted, 0);
 }
 
+/* Where a reader goes on must not lie behind records that it could not see yet. */
+static void a_scan_stops_before_an_open_transaction(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    char id[300];
+    int64_t from[3] = {-1, -1, -1};
+    struct wb_producer *producer WB_AUTO(wb_producer_free) = NULL;
+    struct seen seen = {0};
+    (void)wb_topic_name(fixture->config, WB_TOPIC_TRANSFERS, NULL, fixture->topic);
+    (void)snprintf(id, sizeof(id), "%s-open", fixture->topic);
+    check_ok(wb_producer_new(fixture->config, id, NULL, NULL, &producer, &err));
+    for (int i = 0; i < 5; i++) {
+        check_ok(wb_txn_begin(producer, &err));
+        check_ok(wb_producer_send(producer, fixture->topic, 1, wb_span_str("k"),
+                                  wb_span_str("committed"), 0, &err));
+        check_ok(wb_producer_flush(producer, WAIT_MS, &err));
+        check_ok(wb_log_scan(fixture->config, fixture->topic, from, 3, count_record, &seen, &err));
+        assert_int_equal(seen.records, i);
+        check_ok(wb_txn_commit(producer, NULL, NULL, 0, &err));
+        check_ok(wb_log_scan(fixture->config, fixture->topic, from, 3, count_record, &seen, &err));
+        assert_int_equal(seen.records, i + 1);
+    }
+}
+
+struct growing {
+    struct fixture *fixture;
+    struct wb_producer *producer;
+    int before; /* records that were there when the scan began */
+    int grown;  /* records written while it ran */
+    int seen;
+};
+
+static enum wb_rc grow(void *arg, const struct wb_message *message, struct wb_err *err)
+{
+    struct growing *growing = arg;
+    growing->seen++;
+    if (message->partition != 0 || growing->grown >= 200)
+        return WB_OK;
+    growing->grown++;
+    if (wb_producer_send(growing->producer, growing->fixture->topic, 1, wb_span_str("k"),
+                         wb_span_str("late"), 0, err) != WB_OK)
+        return WB_ERROR;
+    return wb_producer_flush(growing->producer, WAIT_MS, err);
+}
+
+static void what_comes_during_a_scan_is_for_the_next_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    int64_t from[3] = {-1, -1, -1};
+    struct wb_producer *producer WB_AUTO(wb_producer_free) = NULL;
+    struct growing growing = {.fixture = fixture, .before = 1001};
+    char value[1000] = {0};
+    struct seen former = {0};
+    /* Little is fetched ahead, so that late records come before the last ones of the others. */
+    struct wb_config *slow WB_AUTO(wb_config_free) = wb_config_new();
+    check_ok(wb_config_set(slow, WB_OPT_BROKERS, getenv("WB_KAFKA"), "test", &err));
+    check_ok(wb_config_set(slow, WB_OPT_KAFKA_CONSUMER, "queued.min.messages=10", "test", &err));
+    check_ok(wb_config_set(slow, WB_OPT_KAFKA_CONSUMER, "fetch.message.max.bytes=20000", "test",
+                           &err));
+    (void)wb_topic_name(fixture->config, WB_TOPIC_JOBS, NULL, fixture->topic);
+    check_ok(wb_log_scan(fixture->config, fixture->topic, from, 3, count_record, &former, &err));
+    check_ok(wb_producer_new(fixture->config, NULL, NULL, NULL, &producer, &err));
+    growing.producer = producer;
+    for (int i = 0; i < 1001; i++) {
+        for (size_t at = 0; at < sizeof(value); at++)
+            value[at] = (char)wb_random_u64(); /* does not compress */
+        check_ok(wb_producer_send(producer, fixture->topic, i == 0, wb_span_str("k"),
+                                  wb_span_of(value, sizeof(value)), 0, &err));
+    }
+    check_ok(wb_producer_flush(producer, WAIT_MS, &err));
+    check_ok(wb_log_scan(slow, fixture->topic, from, 3, grow, &growing, &err));
+    assert_int_equal(growing.seen, growing.before);
+    check_ok(wb_log_scan(slow, fixture->topic, from, 3, grow, &growing, &err));
+    assert_int_equal(growing.seen, growing.before + growing.grown);
+}
+
+/* A transaction of somebody who died hides what others wrote behind it. */
+static void a_whole_scan_waits_for_open_transactions(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    char id[300];
+    int64_t ends[3];
+    struct wb_producer *open WB_AUTO(wb_producer_free) = NULL;
+    struct wb_producer *other WB_AUTO(wb_producer_free) = NULL;
+    struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+    struct seen seen = {0};
+    (void)wb_topic_name(fixture->config, WB_TOPIC_TRANSFERS, NULL, fixture->topic);
+    (void)snprintf(id, sizeof(id), "%s-dies", fixture->topic);
+    check_ok(wb_config_set(config, WB_OPT_BROKERS, getenv("WB_KAFKA"), "test", &err));
+    check_ok(
+        wb_config_set(config, WB_OPT_KAFKA_PRODUCER, "transaction.timeout.ms=1500", "test", &err));
+    check_ok(wb_producer_new(config, id, NULL, NULL, &open, &err));
+    check_ok(wb_producer_new(fixture->config, NULL, NULL, NULL, &other, &err));
+    check_ok(wb_txn_begin(open, &err));
+    check_ok(wb_producer_send(open, fixture->topic, 2, wb_span_str("k"), wb_span_str("aborted"), 0,
+                              &err));
+    check_ok(wb_producer_flush(open, WAIT_MS, &err));
+    check_ok(
+        wb_producer_send(other, fixture->topic, 2, wb_span_str("k"), wb_span_str("mine"), 0, &err));
+    check_ok(wb_producer_flush(other, WAIT_MS, &err));
+    check_ok(wb_log_scan(fixture->config, fixture->topic, NULL, 0, count_record, &seen, &err));
+    int visible = seen.records;
+    check_ok(wb_log_ends(fixture->config, fixture->topic, ends, 3, &err));
+    check_ok(
+        wb_log_scan_whole(fixture->config, fixture->topic, NULL, 0, count_record, &seen, &err));
+    assert_int_equal(seen.records, 2 * visible + 1);
+    assert_int_equal(seen.aborted, 0);
+    assert_true(ends[2] >= 2);
+}
+
 static void a_zombie_producer_is_fenced(void **state)
 {
     struct fixture *fixture = *state;
@@ -245,6 +359,9 @@ int main(void)
         LOG_TEST(no_broker_is_said_clearly),
         LOG_TEST(keys_go_home_and_a_scan_reads_all),
         LOG_TEST(an_aborted_transaction_is_never_seen),
+        LOG_TEST(a_scan_stops_before_an_open_transaction),
+        LOG_TEST(what_comes_during_a_scan_is_for_the_next_one),
+        LOG_TEST(a_whole_scan_waits_for_open_transactions),
         LOG_TEST(a_zombie_producer_is_fenced),
         LOG_TEST(offsets_and_outputs_are_committed_together),
     };
