@@ -81,6 +81,13 @@ int wb_cli_fail_hint(const struct wb_cli *cli, const struct wb_err *err, const c
 /* A mistake on the command line: exit code 2. */
 int wb_cli_usage(const struct wb_cli *cli, const char *fmt, ...) WB_PRINTF(2, 3);
 
+/* `user@host` of this process, for records that an operator writes. Returns `out`. */
+enum { WB_WHO_MAX = 128 };
+const char *wb_cli_who(char out[WB_WHO_MAX]);
+
+/* --reason of a command that has it: printable text. INVALID otherwise. */
+enum wb_rc wb_cli_check_reason(const struct wb_cli *cli, struct wb_err *err) WB_MUST_USE;
+
 /* Asks before something is deleted: true at once with -y or --dry-run; without a terminal false,
  * with a message (the caller returns 2). */
 bool wb_cli_confirm(const struct wb_cli *cli, const char *question);
