@@ -50,6 +50,8 @@ struct wb_command {
     size_t least_words;
     size_t most_words;
     const struct wb_flag *flags; /* may be NULL */
+    bool brief; /* of another group than observe and configure: --timeout may end it at any instant,
+                   as it ends those */
     /* Returns the exit code. Has printed what there is to say, errors included. */
     int (*run)(struct wb_cli *cli);
 };

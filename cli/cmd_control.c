@@ -281,6 +281,7 @@ const struct wb_command wb_cmd_pause = {
     .least_words = 2,
     .most_words = 3,
     .flags = reason_flags,
+    .brief = true,
     .run = run_pause,
 };
 
@@ -294,6 +295,7 @@ const struct wb_command wb_cmd_resume = {
                        "  waybill resume link a b\n",
     .least_words = 2,
     .most_words = 3,
+    .brief = true,
     .run = run_resume,
 };
 
@@ -311,5 +313,6 @@ const struct wb_command wb_cmd_cancel = {
     .least_words = 2,
     .most_words = 3,
     .flags = reason_flags,
+    .brief = true,
     .run = run_cancel,
 };

@@ -96,6 +96,7 @@ pauses() {
     gives 4 wb pause file d:x
     gives 4 wb resume node d
     gives 2 wb pause node b c
+    gives 8 "$WB_BIN" -b 127.0.0.1:1 pause node b --timeout 200ms
     gives 0 wb pause node b --dry-run
     parked b 1 0 1
     gives 0 wb pause node b --reason 'new disks'
