@@ -108,8 +108,8 @@ static int unset(struct wb_cli *cli, const struct wb_opt_row *row, const struct 
 {
     struct wb_err err;
     const char *value = wb_config_text(cli->config, row->id);
-    if (former && !cli->dry_run &&
-        wb_registry_remove_control(cli->config, prefix, row->key, &err) != WB_OK)
+    /* Also where none is seen: one that is not valid is passed over, and stays in the log. */
+    if (!cli->dry_run && wb_registry_remove_control(cli->config, prefix, row->key, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     if (former)
         wb_out_done(cli, "unset", row->key, "%s is as configured (%s), no more %s", row->key, value,

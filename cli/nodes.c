@@ -3,6 +3,7 @@
 #include "cli/lists.h"
 #include "cli/out.h"
 #include "cli/render.h"
+#include "cli/watch.h"
 #include "core/base/clock.h"
 
 enum { ARENA_CAP = 64 * 1024 * 1024, REASON_MAX = 2048 };
@@ -237,27 +238,52 @@ static void node_row(struct wb_list *list, const struct wb_node_view *view, int6
     wb_list_cell(list, "%s", node->url);
 }
 
-int wb_node_list(const struct wb_cli *cli)
+struct listing {
+    const struct wb_cli *cli;
+    struct wb_registry *registry;
+    uint64_t generation; /* of the registry when last shown */
+};
+
+static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
+{
+    struct listing *listing = arg;
+    if (wb_registry_poll(listing->registry, err) != WB_OK)
+        return WB_ERROR;
+    uint64_t generation = wb_registry_generation(listing->registry);
+    *ret_changed = generation != listing->generation;
+    listing->generation = generation;
+    return WB_OK;
+}
+
+static enum wb_rc show(void *arg, struct wb_err *err)
 {
     static const struct wb_column columns[] = {{"NAME", false, false},   {"STATE", false, false},
                                                {"REASON", false, false}, {"SINCE", true, false},
                                                {"P50", true, false},     {"P99", true, false},
                                                {"FREE", true, false},    {"SITE", false, true},
                                                {"SECRET", false, true},  {"URL", false, false}};
-    struct wb_err err;
     size_t count = 0;
+    struct listing *listing = arg;
+    (void)err;
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
-    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
-    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
-        return wb_cli_fail(cli, &err);
-    const struct wb_node_view *views = wb_node_views(registry, arena, &count);
+    const struct wb_node_view *views = wb_node_views(listing->registry, arena, &count);
     struct wb_list *list WB_AUTO(wb_list_end) =
-        wb_list_new(cli, "nodes", columns, sizeof(columns) / sizeof(columns[0]));
+        wb_list_new(listing->cli, "nodes", columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < count; i++) {
         if (wb_list_is_json(list))
             wb_list_object(list, wb_node_view_json(&views[i]));
         else
             node_row(list, &views[i], wb_clock_wall_ms());
     }
-    return 0;
+    return WB_OK;
+}
+
+int wb_node_list(const struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    struct listing listing = {cli, registry, wb_registry_generation(registry)};
+    return wb_watch_run(cli, look, show, &listing);
 }

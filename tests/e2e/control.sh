@@ -10,7 +10,7 @@ err=$WB_SCRATCH/err
 
 # What planners would put into the log.
 seed() {
-    "$(dirname "$0")/../../build/debug/tests/e2e/control/test_seed" "$@" || fail "no seed: $*"
+    "$(dirname "$WB_BIN")/tests/e2e/control/test_seed" "$@" || fail "no seed: $*"
 }
 
 # gives CODE COMMAND… ; stdout and stderr are left in $out and $err.
@@ -73,6 +73,7 @@ settings() {
     prints "is as configured (8), no more 5"
     gives 0 wb settings set --unset planner.attempts
     prints "was not set"
+    gives 0 wb settings set --unset planner.sick_after --dry-run
     gives 0 wb settings get
     matches '^planner.attempts +8 +default +- +-$'
     matches '^planner.sick_hold +1s..1m +setting +[0-9:]+ +[^ ]+@'
@@ -240,6 +241,11 @@ health() {
     seed health b sick
     wait_until 10 grep -q 'b sick 5m' "$WB_SCRATCH/watched.log"
     kill_stage watched
+    start_stage nodes get nodes -w --timeout 20s
+    wait_until 10 grep -q '^b  *up/sick' "$WB_SCRATCH/nodes.log"
+    seed health b up
+    wait_until 10 grep -q '^b  *up ' "$WB_SCRATCH/nodes.log"
+    kill_stage nodes
 }
 
 ring
