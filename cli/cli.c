@@ -241,10 +241,11 @@ static void on_time_over(int number)
 static void limit_time(const struct wb_cli *cli)
 {
     const char *group = cli->command->group;
+    bool brief =
+        cli->command->brief || strcmp(group, "observe") == 0 || strcmp(group, "configure") == 0;
     const struct itimerval limit = {
         .it_value = {cli->timeout_ms / 1000, cli->timeout_ms % 1000 * 1000}};
-    if (cli->timeout_ms <= 0 || cli->watch ||
-        (strcmp(group, "observe") != 0 && strcmp(group, "configure") != 0))
+    if (cli->timeout_ms <= 0 || cli->watch || !brief)
         return;
     (void)signal(SIGALRM, on_time_over);
     (void)setitimer(ITIMER_REAL, &limit, NULL);

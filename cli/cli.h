@@ -50,6 +50,8 @@ struct wb_command {
     size_t least_words;
     size_t most_words;
     const struct wb_flag *flags; /* may be NULL */
+    bool brief; /* of another group than observe and configure: --timeout may end it at any instant,
+                   as it ends those */
     /* Returns the exit code. Has printed what there is to say, errors included. */
     int (*run)(struct wb_cli *cli);
 };
@@ -80,6 +82,13 @@ int wb_cli_fail(const struct wb_cli *cli, const struct wb_err *err);
 int wb_cli_fail_hint(const struct wb_cli *cli, const struct wb_err *err, const char *hint);
 /* A mistake on the command line: exit code 2. */
 int wb_cli_usage(const struct wb_cli *cli, const char *fmt, ...) WB_PRINTF(2, 3);
+
+/* `user@host` of this process, for records that an operator writes. Returns `out`. */
+enum { WB_WHO_MAX = 128 };
+const char *wb_cli_who(char out[WB_WHO_MAX]);
+
+/* --reason of a command that has it: printable text. INVALID otherwise. */
+enum wb_rc wb_cli_check_reason(const struct wb_cli *cli, struct wb_err *err) WB_MUST_USE;
 
 /* Asks before something is deleted: true at once with -y or --dry-run; without a terminal false,
  * with a message (the caller returns 2). */

@@ -74,6 +74,18 @@ static void print_following_cases(void)
     }
 }
 
+/* The keys that may follow `settings get` and `settings set`, in the syntax that bash and zsh
+ * share.
+ */
+static void print_key_case(void)
+{
+    (void)printf("        \"settings get\"|\"settings set\") list=\"");
+    for (size_t i = 0; i < WB_OPT_COUNT; i++)
+        if (wb_config_table()[i].live)
+            (void)printf(" %s", wb_config_table()[i].key);
+    (void)printf("\" ;;\n");
+}
+
 static void print_flag_cases(void)
 {
     for (size_t i = 0; wb_commands[i]; i++) {
@@ -119,6 +131,8 @@ static void print_bash(void)
     print_following_cases();
     (void)printf("    esac\n    [ ${#words[@]} -lt 2 ] || list=\n"
                  "    case \"${words[*]}\" in\n");
+    print_key_case();
+    (void)printf("    esac\n    case \"${words[*]}\" in\n");
     print_flag_cases();
     (void)printf("    esac\n    [[ $current != -* ]] || list=\"$own");
     wb_help_each_global(print_long, stdout);
@@ -141,6 +155,8 @@ static void print_zsh(void)
     print_following_cases();
     (void)printf("    esac\n    (( $#words_only < 2 )) || list=\n"
                  "    case \"$words_only\" in\n");
+    print_key_case();
+    (void)printf("    esac\n    case \"$words_only\" in\n");
     print_flag_cases();
     (void)printf("    esac\n    [[ $words[CURRENT] != -* ]] || list=\"$own");
     wb_help_each_global(print_long, stdout);
@@ -198,6 +214,19 @@ static void print_fish_command(size_t index)
         print_fish_flag((void *)(uintptr_t)command, flag);
 }
 
+static void print_fish_keys(void)
+{
+    for (size_t i = 0; i < WB_OPT_COUNT; i++) {
+        const struct wb_opt_row *row = &wb_config_table()[i];
+        for (int set = 0; set < 2 && row->live; set++) {
+            (void)printf("complete -c waybill -f -n '__waybill_is settings %s' -a %s -d ",
+                         set ? "set" : "get", row->key);
+            print_fish_quoted(row->help);
+            (void)printf("\n");
+        }
+    }
+}
+
 static void print_fish(void)
 {
     (void)printf("# fish completion of waybill: waybill completion fish | source\n"
@@ -221,6 +250,7 @@ static void print_fish(void)
                  "end\n");
     for (size_t i = 0; wb_commands[i]; i++)
         print_fish_command(i);
+    print_fish_keys();
     wb_help_each_global(print_fish_flag, NULL);
 }
 

@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/nodes.h"
 #include "cli/out.h"
 #include "cli/render.h"
 #include "cli/view.h"
@@ -12,6 +13,31 @@ struct describe {
     struct wb_span path;
     json_t *found; /* array */
 };
+
+/* The view with what holds jobs up laid over it. */
+static enum wb_rc open_view(const struct wb_cli *cli, struct wb_registry *registry,
+                            struct wb_arena *arena, struct wb_view **ret, struct wb_err *err)
+{
+    struct wb_holds holds;
+    wb_holds_load(registry, arena, &holds);
+    if (wb_view_open(cli->config, ret, err) != WB_OK)
+        return WB_ERROR;
+    return wb_view_hold(*ret, &holds, err);
+}
+
+/* The pause of a scope ("rule/", "file/") and a name; NULL: not paused. */
+static const struct wb_setting *pause_of(struct wb_registry *registry, const char *kind,
+                                         const char *name, struct wb_arena *arena)
+{
+    struct wb_setting **pauses;
+    size_t count = 0;
+    wb_registry_controls(registry, wb_arena_printf(arena, "pause/%s/", kind), arena, &pauses,
+                         &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(pauses[i]->key, name) == 0)
+            return pauses[i];
+    return NULL;
+}
 
 /* ---- file ---- */
 
@@ -30,7 +56,8 @@ static enum wb_rc add_target(void *arg, const struct wb_view_row *row, struct wb
         (void)json_object_set_new(object, "replica",
                                   wb_render_replica(describe->cli, row->replica));
     if (row->job)
-        (void)json_object_set_new(object, "job", wb_render_job(describe->cli, row->job));
+        (void)json_object_set_new(object, "job",
+                                  wb_render_held_job(describe->cli, row->job, row->hold));
     (void)json_array_append_new(describe->found, object);
     return WB_OK;
 }
@@ -50,12 +77,15 @@ static int describe_file(struct wb_cli *cli)
     struct wb_err err;
     char node[64];
     char shown[SHOWN_MAX];
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     struct wb_view *view WB_AUTO(wb_view_free) = NULL;
     json_t *targets WB_AUTO(wb_json_free) = json_array();
     struct describe describe = {.cli = cli, .found = targets};
     if (wb_path_split(cli->words[1], node, &describe.path, &err) != WB_OK ||
         wb_path_check(describe.path, &err) != WB_OK ||
-        wb_view_open(cli->config, &view, &err) != WB_OK ||
+        wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        open_view(cli, registry, arena, &view, &err) != WB_OK ||
         find_file(&describe, view, node, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     if (json_array_size(targets) == 0) {
@@ -65,9 +95,13 @@ static int describe_file(struct wb_cli *cli)
                                 "`waybill rule test` shows where it would go, "
                                 "`waybill put` sends it");
     }
+    const char *name =
+        wb_arena_printf(arena, "%s:%.*s", node, (int)describe.path.len, describe.path.data);
     json_t *document = json_object();
     wb_json_set_str(document, "node", node);
     wb_out_set_path(cli, document, describe.path);
+    (void)json_object_set_new(document, "paused",
+                              wb_render_pause(pause_of(registry, "file", name, arena)));
     (void)json_object_set(document, "targets", targets);
     wb_out_document(cli, document);
     return 0;
@@ -79,18 +113,22 @@ static enum wb_rc add_job(void *arg, const struct wb_view_row *row, struct wb_er
 {
     const struct describe *describe = arg;
     (void)err;
-    (void)json_array_append_new(describe->found, wb_render_job(describe->cli, row->job));
+    (void)json_array_append_new(describe->found,
+                                wb_render_held_job(describe->cli, row->job, row->hold));
     return WB_OK;
 }
 
 static int describe_job(struct wb_cli *cli)
 {
     struct wb_err err;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     struct wb_view *view WB_AUTO(wb_view_free) = NULL;
     json_t *jobs WB_AUTO(wb_json_free) = json_array();
     struct describe describe = {.cli = cli, .found = jobs};
     struct wb_view_filter filter = {.set = WB_VIEW_JOBS, .job = cli->words[1]};
-    if (wb_view_open(cli->config, &view, &err) != WB_OK ||
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        open_view(cli, registry, arena, &view, &err) != WB_OK ||
         wb_view_each(view, &filter, add_job, &describe, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     if (json_array_size(jobs) == 0) {
@@ -130,8 +168,27 @@ static int describe_node(struct wb_cli *cli)
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
         wb_registry_node(registry, cli->words[1], arena, &node, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
-    json_t *document = wb_render_node(node);
+    const struct wb_node_view view = wb_node_view(registry, node, arena);
+    json_t *document = wb_node_view_json(&view);
     (void)json_object_set_new(document, "rules", rules_of(registry, node->name, arena));
+    wb_out_document(cli, document);
+    return 0;
+}
+
+/* ---- rule ---- */
+
+static int describe_rule(struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_rule *rule = NULL;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        wb_registry_rule(registry, cli->words[1], arena, &rule, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    json_t *document = wb_render_rule(cli, rule);
+    (void)json_object_set_new(document, "paused",
+                              wb_render_pause(pause_of(registry, "rule", rule->name, arena)));
     wb_out_document(cli, document);
     return 0;
 }
@@ -140,8 +197,9 @@ static int describe_node(struct wb_cli *cli)
 
 static int run_describe(struct wb_cli *cli)
 {
-    static const char *const names[] = {"file", "job", "node", NULL};
-    static int (*const runs[])(struct wb_cli *) = {describe_file, describe_job, describe_node};
+    static const char *const names[] = {"file", "job", "node", "rule", NULL};
+    static int (*const runs[])(struct wb_cli *) = {describe_file, describe_job, describe_node,
+                                                   describe_rule};
     for (size_t i = 0; names[i]; i++)
         if (strcmp(cli->words[0], names[i]) == 0)
             return runs[i](cli);
@@ -149,19 +207,21 @@ static int run_describe(struct wb_cli *cli)
     if (nearest)
         return wb_cli_usage(cli, "unknown kind \"%s\", did you mean \"%s\"", cli->words[0],
                             nearest);
-    return wb_cli_usage(cli, "unknown kind \"%s\"; there are file, job and node", cli->words[0]);
+    return wb_cli_usage(cli, "unknown kind \"%s\"; there are file, job, node and rule",
+                        cli->words[0]);
 }
 
 const struct wb_command wb_cmd_describe = {
     .name = "describe",
-    .words = "file|job|node NAME",
+    .words = "file|job|node|rule NAME",
     .group = "observe",
-    .summary = "everything known of a file on all its targets, a job, or a node",
+    .summary = "everything known of a file on all its targets, a job, a node, or a rule",
     .help = "A file is NODE:PATH, of its source or of a target.\n\n"
             "examples:\n"
             "  waybill describe file a:raw/x.bin\n"
             "  waybill describe job 5f1c0a77d1e2b3c4 --json\n"
-            "  waybill describe node b\n",
+            "  waybill describe node b\n"
+            "  waybill describe rule all\n",
     .least_words = 2,
     .most_words = 2,
     .run = run_describe,

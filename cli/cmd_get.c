@@ -7,11 +7,13 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { SHOWN_MAX = 8192, REASON_MAX = 700 };
+enum { SHOWN_MAX = 8192, REASON_MAX = 700, ARENA_CAP = 64 * 1024 * 1024 };
 
 struct get {
     struct wb_cli *cli;
     struct wb_view *view;
+    struct wb_registry *registry;
+    uint64_t generation; /* of the registry when last shown */
     struct wb_view_filter filter;
     char source[64];
     int64_t now_ms;
@@ -85,37 +87,45 @@ static json_t *file_json(const struct get *get, const struct wb_view_row *row)
     wb_json_set_str(object, "state", wb_view_state(row));
     if (row->job)
         wb_json_set_str(object, "job", row->job->id);
+    (void)json_object_set_new(object, "held_by", wb_render_hold(row->hold));
     return object;
 }
 
 /* ---- jobs and dead ---- */
 
+/* What holds it up says more than the error of an attempt before. */
+static void reason_cell(const struct get *get, const struct wb_view_row *row)
+{
+    char reason[REASON_MAX];
+    if (row->hold)
+        wb_hold_text(row->hold, get->now_ms, reason, sizeof(reason));
+    else
+        wb_render_reason(row->job->error, reason, sizeof(reason));
+    wb_list_cell(get->list, "%s", *reason ? reason : row->job->reason);
+}
+
 static void job_row(struct get *get, const struct wb_view_row *row)
 {
     const struct wb_job *job = row->job;
-    char reason[REASON_MAX];
     wb_list_cell(get->list, "%s", job->id);
     path_cell(get->list, job->source, job->path);
     wb_list_cell(get->list, "%s", job->target);
-    wb_list_cell(get->list, "%s", wb_job_state_name(job->state));
+    wb_list_cell(get->list, "%s", wb_view_state(row));
     wb_list_cell(get->list, "%s", wb_strategy_name(job->strategy));
     wb_list_cell(get->list, "%d/%d", job->attempt, job->max_attempts);
     age_cell(get, job->created_ms);
-    wb_render_reason(job->error, reason, sizeof(reason));
-    wb_list_cell(get->list, "%s", *reason ? reason : job->reason);
+    reason_cell(get, row);
 }
 
 static void dead_row(struct get *get, const struct wb_view_row *row)
 {
     const struct wb_job *job = row->job;
-    char reason[REASON_MAX];
     wb_list_cell(get->list, "%s", job->id);
     path_cell(get->list, job->source, job->path);
     wb_list_cell(get->list, "%s", job->target);
     wb_list_cell(get->list, "%d", job->attempt);
     age_cell(get, job->updated_ms);
-    wb_render_reason(job->error, reason, sizeof(reason));
-    wb_list_cell(get->list, "%s", *reason ? reason : job->reason);
+    reason_cell(get, row);
 }
 
 static const struct wb_column file_columns[] = {
@@ -151,7 +161,7 @@ static enum wb_rc visit(void *arg, const struct wb_view_row *row, struct wb_err 
     else if (get->kind->set == WB_VIEW_FILES)
         wb_list_object(get->list, file_json(get, row));
     else
-        wb_list_object(get->list, wb_render_job(get->cli, row->job));
+        wb_list_object(get->list, wb_render_held_job(get->cli, row->job, row->hold));
     return WB_OK;
 }
 
@@ -159,6 +169,11 @@ static enum wb_rc show(void *arg, struct wb_err *err)
 {
     struct get *get = arg;
     const struct kind *kind = get->kind;
+    struct wb_holds holds;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    wb_holds_load(get->registry, arena, &holds);
+    if (wb_view_hold(get->view, &holds, err) != WB_OK)
+        return WB_ERROR;
     struct wb_list *list WB_AUTO(wb_list_end) =
         wb_list_new(get->cli, kind->name, kind->columns, kind->column_count);
     get->list = list;
@@ -168,8 +183,14 @@ static enum wb_rc show(void *arg, struct wb_err *err)
 
 static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
 {
-    const struct get *get = arg;
-    return wb_view_refresh(get->view, ret_changed, err);
+    struct get *get = arg;
+    if (wb_registry_poll(get->registry, err) != WB_OK ||
+        wb_view_refresh(get->view, ret_changed, err) != WB_OK)
+        return WB_ERROR;
+    uint64_t generation = wb_registry_generation(get->registry);
+    *ret_changed |= generation != get->generation;
+    get->generation = generation;
+    return WB_OK;
 }
 
 static enum wb_rc read_filter(struct get *get, struct wb_err *err)
@@ -189,10 +210,15 @@ static int run_kind(struct wb_cli *cli, const struct kind *kind)
 {
     struct wb_err err;
     struct wb_view *view WB_AUTO(wb_view_free) = NULL;
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     struct get get = {.cli = cli, .kind = kind};
-    if (read_filter(&get, &err) != WB_OK || wb_view_open(cli->config, &view, &err) != WB_OK)
+    if (read_filter(&get, &err) != WB_OK ||
+        wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        wb_view_open(cli->config, &view, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     get.view = view;
+    get.registry = registry;
+    get.generation = wb_registry_generation(registry);
     return wb_watch_run(cli, look, show, &get);
 }
 
@@ -217,7 +243,8 @@ static int run_get(struct wb_cli *cli)
 }
 
 static const struct wb_flag flags[] = {
-    {"state", 0, "NAME", "only these: verified, superseded, deleted, dead, waiting, copying …"},
+    {"state", 0, "NAME",
+     "only these: verified, superseded, deleted, dead, waiting, parked, copying …"},
     {"target", 0, "NODE", "only files on their way to this node, or there"},
     {NULL, 0, NULL, NULL},
 };
@@ -227,11 +254,16 @@ const struct wb_command wb_cmd_get = {
     .words = "jobs|files|nodes|rules|dead [NODE:PREFIX]",
     .group = "observe",
     .summary = "list jobs in flight, files, nodes, rules, or what is dead",
-    .help = "NODE:PREFIX names one file of a source node, or everything below a folder.\n\n"
-            "examples:\n"
-            "  waybill get files a:raw --state verified\n"
-            "  waybill get jobs -w\n"
-            "  waybill get dead --json\n",
+    .help =
+        "NODE:PREFIX names one file of a source node, or everything below a folder.\n"
+        "A job is parked when it would wait for its turn but a node is sick or drained, or\n"
+        "something of it is paused; REASON says which. A node's STATE is one word, or two when\n"
+        "it reads and writes not equally well (`up/sick`).\n\n"
+        "examples:\n"
+        "  waybill get files a:raw --state verified\n"
+        "  waybill get jobs -w\n"
+        "  waybill get jobs --state parked\n"
+        "  waybill get dead --json\n",
     .least_words = 1,
     .most_words = 2,
     .flags = flags,

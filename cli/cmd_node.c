@@ -85,6 +85,15 @@ static enum wb_rc look_at(const struct wb_cli *cli, const struct wb_node *node,
     return WB_OK;
 }
 
+/* A node that is defined anew goes on draining. */
+static void keep_state(struct wb_node *node, const struct wb_node *former)
+{
+    node->added_ms = former->added_ms;
+    node->state = former->state;
+    node->reason = former->reason;
+    node->since_ms = former->since_ms;
+}
+
 static int run_add(struct wb_cli *cli)
 {
     struct wb_err err;
@@ -101,7 +110,7 @@ static int run_add(struct wb_cli *cli)
         return wb_cli_fail(cli, &err);
     bool known = wb_registry_node(registry, node.name, arena, &former, &err) == WB_OK;
     if (known)
-        node.added_ms = former->added_ms;
+        keep_state(&node, former);
     if (!cli->dry_run && wb_registry_put_node(cli->config, &node, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     wb_out_done(cli, known ? "changed" : "added", node.name, "node %s %s", node.name,
@@ -111,47 +120,54 @@ static int run_add(struct wb_cli *cli)
 
 /* ---- ls ---- */
 
-static void node_row(struct wb_list *list, const struct wb_node *node, int64_t now_ms)
-{
-    char since[16] = "-";
-    if (node->since_ms > 0)
-        wb_duration_format(now_ms - node->since_ms, since);
-    wb_list_cell(list, "%s", node->name);
-    wb_list_cell(list, "%s", wb_node_state_name(node->state));
-    wb_list_cell(list, "%s", since);
-    wb_list_cell(list, "%s", *node->site ? node->site : "-");
-    wb_list_cell(list, "%s", node->url);
-    wb_list_cell(list, "%s", *node->secret ? node->secret : "-");
-    wb_list_cell(list, "%s", *node->reason ? node->reason : "-");
-}
-
-int wb_node_list(const struct wb_cli *cli)
-{
-    static const struct wb_column columns[] = {{"NAME", false, false},  {"STATE", false, false},
-                                               {"SINCE", true, false},  {"SITE", false, false},
-                                               {"URL", false, false},   {"SECRET", false, true},
-                                               {"REASON", false, false}};
-    struct wb_err err;
-    struct wb_node **nodes;
-    size_t count = 0;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
-    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
-    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
-        return wb_cli_fail(cli, &err);
-    wb_registry_nodes(registry, arena, &nodes, &count);
-    struct wb_list *list WB_AUTO(wb_list_end) = wb_list_new(cli, "nodes", columns, 7);
-    for (size_t i = 0; i < count; i++) {
-        if (wb_list_is_json(list))
-            wb_list_object(list, wb_render_node(nodes[i]));
-        else
-            node_row(list, nodes[i], wb_clock_wall_ms());
-    }
-    return 0;
-}
-
 static int run_ls(struct wb_cli *cli)
 {
     return wb_node_list(cli);
+}
+
+/* ---- drain ---- */
+
+/* False: nothing changes, nor its reason. */
+static bool change_state(struct wb_node *node, bool drain, const char *reason)
+{
+    bool changes = (node->state == WB_NODE_DRAINING) != drain;
+    if (!changes && !reason)
+        return false;
+    if (changes)
+        node->since_ms = wb_clock_wall_ms();
+    node->state = drain ? WB_NODE_DRAINING : WB_NODE_UP;
+    node->reason = reason ? reason : "";
+    return true;
+}
+
+static int set_state(struct wb_cli *cli, bool drain)
+{
+    struct wb_err err;
+    struct wb_node *node = NULL;
+    const char *reason = drain ? wb_cli_flag(cli, "reason") : NULL;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_cli_check_reason(cli, &err) != WB_OK ||
+        wb_registry_new(cli->config, &registry, &err) != WB_OK ||
+        wb_registry_node(registry, cli->words[0], arena, &node, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    bool changed = change_state(node, drain, reason);
+    if (changed && !cli->dry_run && wb_registry_put_node(cli->config, node, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    wb_out_done(cli, drain ? "drained" : "undrained", node->name, "node %s %s%s", node->name,
+                changed ? "" : "already ",
+                drain ? "drains: no new work begins, the rest is finished" : "takes work");
+    return 0;
+}
+
+static int run_drain(struct wb_cli *cli)
+{
+    return set_state(cli, true);
+}
+
+static int run_undrain(struct wb_cli *cli)
+{
+    return set_state(cli, false);
 }
 
 /* ---- rm ---- */
@@ -234,6 +250,37 @@ const struct wb_command wb_cmd_node_ls = {
     .summary = "list the nodes",
     .help = "example:\n  waybill node ls -o wide\n",
     .run = run_ls,
+};
+
+static const struct wb_flag drain_flags[] = {
+    {"reason", 0, "TEXT", "why, for whoever looks later"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct wb_command wb_cmd_node_drain = {
+    .name = "node drain",
+    .words = "NAME",
+    .group = "configure",
+    .summary = "give a node no new work; what is begun is finished",
+    .help =
+        "For both, what is read from it and what is written to it. Jobs that wait are parked\n"
+        "until `node undrain`, and `status` shows RUN go to 0. `node add` leaves it draining.\n\n"
+        "example:\n  waybill node drain b --reason 'new disks'\n",
+    .least_words = 1,
+    .most_words = 1,
+    .flags = drain_flags,
+    .run = run_drain,
+};
+
+const struct wb_command wb_cmd_node_undrain = {
+    .name = "node undrain",
+    .words = "NAME",
+    .group = "configure",
+    .summary = "give a drained node work again",
+    .help = "example:\n  waybill node undrain b\n",
+    .least_words = 1,
+    .most_words = 1,
+    .run = run_undrain,
 };
 
 const struct wb_command wb_cmd_node_rm = {

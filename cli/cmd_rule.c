@@ -15,6 +15,7 @@ enum { TARGETS_MOST = 64, ARENA_CAP = 64 * 1024 * 1024, EXIT_USAGE = 2, EXIT_NOT
 
 static const char *const strategies[] = {"auto", "batch", "direct", "chunked", "streaming", NULL};
 static const char *const delete_words[] = {"ignore", "propagate", NULL};
+static const char *const existing_words[] = {"replace", "keep", NULL};
 
 /* ---- set ---- */
 
@@ -69,13 +70,16 @@ static enum wb_rc read_numbers(const struct wb_cli *cli, struct wb_rule *rule, s
 {
     int64_t priority;
     int64_t attempts;
+    int64_t weight;
     if (wb_cli_flag_int(cli, "priority", -1000, 1000, 0, &priority, err) != WB_OK ||
         wb_cli_flag_int(cli, "attempts", 1, 1000, 0, &attempts, err) != WB_OK ||
+        wb_cli_flag_int(cli, "weight", 1, 1000, 0, &weight, err) != WB_OK ||
         wb_cli_flag_size(cli, "batch-below", -1, &rule->batch_below_bytes, err) != WB_OK ||
         wb_cli_flag_size(cli, "direct-below", -1, &rule->direct_below_bytes, err) != WB_OK)
         return WB_ERROR;
     rule->priority = (int32_t)priority;
     rule->attempts = (int32_t)attempts;
+    rule->weight = (int32_t)weight;
     return WB_OK;
 }
 
@@ -84,13 +88,16 @@ static enum wb_rc read_rule(const struct wb_cli *cli, struct wb_arena *arena, st
 {
     const char *strategy = wb_cli_flag(cli, "strategy");
     const char *deletes = wb_cli_flag(cli, "deletes");
+    const char *existing = wb_cli_flag(cli, "existing");
     strategy = strategy ? strategy : "auto";
     deletes = deletes ? deletes : "ignore";
+    existing = existing ? existing : "replace";
     rule->name = cli->words[0];
     if (read_match(cli, arena, rule, err) != WB_OK ||
         read_targets(cli, arena, rule, err) != WB_OK ||
         demand_word("strategy", strategy, strategies, err) != WB_OK ||
         demand_word("deletes", deletes, delete_words, err) != WB_OK ||
+        demand_word("existing", existing, existing_words, err) != WB_OK ||
         read_numbers(cli, rule, err) != WB_OK)
         return WB_ERROR;
     rule->strategy = wb_strategy_parse(strategy);
@@ -100,6 +107,7 @@ static enum wb_rc read_rule(const struct wb_cli *cli, struct wb_arena *arena, st
     rule->options.group = wb_cli_flag(cli, "group");
     rule->options.xattrs = wb_cli_flag(cli, "xattrs");
     rule->options.medium = wb_cli_flag(cli, "medium");
+    rule->options.keep = strcmp(existing, "keep") == 0;
     rule->updated_ms = wb_clock_wall_ms();
     return wb_rule_check(rule, err);
 }
@@ -164,7 +172,25 @@ static const char *option_text(const struct wb_options *options, char *out, size
     return len ? out : "-";
 }
 
-static void rule_row(struct wb_list *list, const struct wb_rule *rule)
+static const struct wb_setting *pause_of(struct wb_setting *const *pauses, size_t count,
+                                         const struct wb_rule *rule)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(pauses[i]->key, rule->name) == 0)
+            return pauses[i];
+    return NULL;
+}
+
+static void pause_cell(struct wb_list *list, const struct wb_setting *pause)
+{
+    if (pause)
+        wb_list_cell(list, "paused%s%s", *pause->value ? ": " : "", pause->value);
+    else
+        wb_list_cell(list, "-");
+}
+
+static void rule_row(struct wb_list *list, const struct wb_rule *rule,
+                     const struct wb_setting *pause)
 {
     char text[4096];
     wb_list_cell(list, "%s", rule->name);
@@ -173,35 +199,47 @@ static void rule_row(struct wb_list *list, const struct wb_rule *rule)
     wb_list_cell(list, "%s", wb_strategy_name(rule->strategy));
     wb_list_cell(list, "%s", rule->deletes ? "propagate" : "ignore");
     wb_list_cell(list, "%d", rule->priority);
+    wb_list_cell(list, "%d", rule->weight > 0 ? rule->weight : 1);
+    wb_list_cell(list, "%s", rule->options.keep ? "keep" : "replace");
     wb_list_cell(list, "%s", option_text(&rule->options, text, sizeof(text)));
+    pause_cell(list, pause);
 }
 
-static void print_rules(const struct wb_cli *cli, struct wb_rule *const *rules, size_t count)
+static json_t *rule_json(const struct wb_cli *cli, const struct wb_rule *rule,
+                         const struct wb_setting *pause)
 {
-    static const struct wb_column columns[] = {
-        {"NAME", false, false},     {"MATCH", false, false},   {"TO", false, false},
-        {"STRATEGY", false, false}, {"DELETES", false, false}, {"PRIORITY", true, false},
-        {"OPTIONS", false, false}};
-    struct wb_list *list WB_AUTO(wb_list_end) = wb_list_new(cli, "rules", columns, 7);
-    for (size_t i = 0; i < count; i++) {
-        if (wb_list_is_json(list))
-            wb_list_object(list, wb_render_rule(cli, rules[i]));
-        else
-            rule_row(list, rules[i]);
-    }
+    json_t *object = wb_render_rule(cli, rule);
+    (void)json_object_set_new(object, "paused", wb_render_pause(pause));
+    return object;
 }
 
 int wb_rule_list(const struct wb_cli *cli)
 {
+    static const struct wb_column columns[] = {
+        {"NAME", false, false},     {"MATCH", false, false},   {"TO", false, false},
+        {"STRATEGY", false, false}, {"DELETES", false, false}, {"PRIORITY", true, false},
+        {"WEIGHT", true, true},     {"EXISTING", false, true}, {"OPTIONS", false, false},
+        {"REASON", false, false}};
     struct wb_err err;
     struct wb_rule **rules;
+    struct wb_setting **pauses;
     size_t count = 0;
+    size_t pause_count = 0;
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     wb_registry_rules(registry, arena, &rules, &count);
-    print_rules(cli, rules, count);
+    wb_registry_controls(registry, "pause/rule/", arena, &pauses, &pause_count);
+    struct wb_list *list WB_AUTO(wb_list_end) =
+        wb_list_new(cli, "rules", columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < count; i++) {
+        const struct wb_setting *pause = pause_of(pauses, pause_count, rules[i]);
+        if (wb_list_is_json(list))
+            wb_list_object(list, rule_json(cli, rules[i], pause));
+        else
+            rule_row(list, rules[i], pause);
+    }
     return 0;
 }
 
@@ -305,6 +343,8 @@ static const struct wb_flag set_flags[] = {
     {"sha256", 0, NULL, "SHA-256 of each file as evidence"},
     {"deletes", 0, "WHAT", "ignore (default) or propagate"},
     {"priority", 0, "N", "higher goes first; default 0"},
+    {"weight", 0, "N", "share of a target beside other rules of that priority; default 1"},
+    {"existing", 0, "WHAT", "a file there that is not ours: replace (default) or keep"},
     {"batch-below", 0, "SIZE", "smaller files travel in batches"},
     {"direct-below", 0, "SIZE", "smaller files are copied in one pass"},
     {"attempts", 0, "N", "attempts before a file is dead"},
@@ -321,7 +361,9 @@ const struct wb_command wb_cmd_rule_set = {
     .group = "configure",
     .summary = "make a rule, or replace the one of that name",
     .help = "The nodes must be there. A rule that copies a node onto itself or, with the other\n"
-            "rules, round in a circle is refused.\n\n"
+            "rules, round in a circle is refused. A file that is already on the target and\n"
+            "was not put there by waybill is adopted when it is equal, else replaced, or with\n"
+            "--existing keep left alone and the file reported dead.\n\n"
             "examples:\n"
             "  waybill rule set all --match 'a:**' --to b,c\n"
             "  waybill rule set raw --match 'a:raw/**' --to b --sha256 --priority 10\n",

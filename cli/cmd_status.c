@@ -2,21 +2,25 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/nodes.h"
 #include "cli/out.h"
-#include "cli/watch.h"
+#include "cli/render.h"
 #include "cli/view.h"
+#include "cli/watch.h"
 #include "core/base/clock.h"
-#include "core/stage/registry.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024 };
+enum { ARENA_CAP = 64 * 1024 * 1024, NOTES_MAX = 4096, NOTE_MAX = 700, REASON_MAX = 2048 };
 
 struct status {
     struct wb_cli *cli;
     struct wb_view *view;
     struct wb_view_link *links;
     size_t count;
-    struct wb_node **nodes;
+    const struct wb_node_view *nodes;
     size_t node_count;
+    struct wb_rule **rules;
+    size_t rule_count;
+    struct wb_holds holds;
     int64_t now_ms;
     uint64_t generation; /* of the registry when last shown */
 };
@@ -33,6 +37,31 @@ static int64_t bytes_per_second(const struct wb_view_link *link)
     if (link->hour_bytes <= 0 || link->hour_busy_ms <= 0)
         return 0;
     return (int64_t)((double)link->hour_bytes * 1000 / (double)link->hour_busy_ms);
+}
+
+/* ---- what holds a link up ---- */
+
+static bool rule_has_link(const struct status *status, const char *name,
+                          const struct wb_view_link *link)
+{
+    for (size_t i = 0; i < status->rule_count; i++) {
+        const struct wb_rule *rule = status->rules[i];
+        if (strcmp(rule->name, name) != 0 || strcmp(rule->source, link->source) != 0)
+            continue;
+        for (size_t t = 0; t < rule->target_count; t++)
+            if (strcmp(rule->targets[t], link->target) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* Paused files are no matter of the link. */
+static bool concerns(const struct status *status, const struct wb_hold *hold,
+                     const struct wb_view_link *link)
+{
+    return hold->path.len == 0 && (!hold->source || strcmp(hold->source, link->source) == 0) &&
+           (!hold->target || strcmp(hold->target, link->target) == 0) &&
+           (!hold->rule || rule_has_link(status, hold->rule, link));
 }
 
 /* ---- JSON ---- */
@@ -71,16 +100,24 @@ static json_t *link_json(const struct status *status, const struct wb_view_link 
         (void)json_object_clear(offsets);
     (void)json_object_set_new(watermark, "offsets", offsets);
     (void)json_object_set_new(object, "watermark", watermark);
+    json_t *held = json_array();
+    for (size_t i = 0; i < status->holds.count; i++)
+        if (concerns(status, &status->holds.items[i], link))
+            (void)json_array_append_new(held, wb_render_hold(&status->holds.items[i]));
+    (void)json_object_set_new(object, "held_by", held);
     return object;
 }
 
-static json_t *node_json(const struct wb_node *node)
+static json_t *node_json(const struct wb_node_view *view)
 {
+    char reason[REASON_MAX];
+    int64_t rtt_ms = wb_node_view_p50(view);
     json_t *object = json_object();
-    wb_json_set_str(object, "name", node->name);
-    wb_json_set_str(object, "state", wb_node_state_name(node->state));
-    wb_json_set_str(object, "reason", node->reason);
-    (void)json_object_set_new(object, "rtt_ms", json_null());
+    wb_json_set_str(object, "name", view->node->name);
+    wb_json_set_str(object, "state", wb_node_state_name(wb_node_view_state(view)));
+    wb_json_set_str(object, "reason", wb_node_view_reason(view, reason, sizeof(reason)));
+    (void)json_object_set_new(object, "rtt_ms", rtt_ms < 0 ? json_null() : json_integer(rtt_ms));
+    (void)json_object_set_new(object, "paused", json_boolean(view->pause != NULL));
     return object;
 }
 
@@ -92,7 +129,7 @@ static void show_json(const struct status *status)
     for (size_t i = 0; i < status->count; i++)
         (void)json_array_append_new(links, link_json(status, &status->links[i]));
     for (size_t i = 0; i < status->node_count; i++)
-        (void)json_array_append_new(nodes, node_json(status->nodes[i]));
+        (void)json_array_append_new(nodes, node_json(&status->nodes[i]));
     (void)json_object_set_new(document, "links", links);
     (void)json_object_set_new(document, "nodes", nodes);
     wb_json_set_time(document, "as_of", status->now_ms);
@@ -101,26 +138,18 @@ static void show_json(const struct status *status)
 
 /* ---- table ---- */
 
-static const struct wb_node *node_of(const struct status *status, const char *name)
+/* "  dc2 sick 5m: connection refused" for each. */
+static void notes_text(const struct status *status, const struct wb_view_link *link,
+                       char out[NOTES_MAX])
 {
-    for (size_t i = 0; i < status->node_count; i++)
-        if (strcmp(status->nodes[i]->name, name) == 0)
-            return status->nodes[i];
-    return NULL;
-}
-
-/* "  dc2 sick 5m: connection refused" for a node of the link that is not well. */
-static void note_text(const struct status *status, const char *name, char *out, size_t size)
-{
-    const struct wb_node *node = node_of(status, name);
-    char since[16] = "";
+    size_t len = 0;
+    char note[NOTE_MAX];
     out[0] = 0;
-    if (!node || node->state == WB_NODE_UP || node->state == WB_NODE_UNKNOWN)
-        return;
-    if (node->since_ms > 0)
-        wb_duration_format((status->now_ms - node->since_ms) / 1000 * 1000, since);
-    (void)snprintf(out, size, "  %s %s %s%s%s", name, wb_node_state_name(node->state), since,
-                   *node->reason ? ": " : "", node->reason);
+    for (size_t i = 0; i < status->holds.count && len < NOTES_MAX; i++)
+        if (concerns(status, &status->holds.items[i], link))
+            len += (size_t)snprintf(
+                out + len, NOTES_MAX - len, "  %s",
+                wb_hold_text(&status->holds.items[i], status->now_ms, note, sizeof(note)));
 }
 
 struct range {
@@ -141,18 +170,16 @@ static void until_cell(const struct status *status, struct wb_list *list,
 {
     char time[32];
     char events[48] = "";
-    char source_note[640];
-    char target_note[640];
+    char notes[NOTES_MAX];
     struct range range = {0};
     struct wb_err ignored;
     if (wb_view_offsets(status->view, link->source, link->target, take_range, &range, &ignored) ==
             WB_OK &&
         range.count == 1 && range.offset >= 0)
         (void)snprintf(events, sizeof(events), " (events 0-%lld)", (long long)range.offset);
-    note_text(status, link->source, source_note, sizeof(source_note));
-    note_text(status, link->target, target_note, sizeof(target_note));
-    wb_list_cell(list, "%s%s%s%s", wb_out_time(link->watermark_ms, status->now_ms, time), events,
-                 source_note, target_note);
+    notes_text(status, link, notes);
+    wb_list_cell(list, "%s%s%s", wb_out_time(link->watermark_ms, status->now_ms, time), events,
+                 notes);
 }
 
 static void rate_cell(struct wb_list *list, const struct wb_view_link *link)
@@ -222,13 +249,11 @@ static bool has_link(const struct wb_view_link *links, size_t count, const char 
 }
 
 /* Links of rules that no file went over yet are shown too. */
-static void add_rule_links(struct status *status, struct wb_registry *registry,
-                           struct wb_arena *arena)
+static void add_rule_links(struct status *status)
 {
-    struct wb_rule **rules;
-    size_t count = 0;
+    struct wb_rule *const *rules = status->rules;
+    size_t count = status->rule_count;
     size_t most = status->count;
-    wb_registry_rules(registry, arena, &rules, &count);
     for (size_t i = 0; i < count; i++)
         most += rules[i]->target_count;
     struct wb_view_link *links = wb_xcalloc(most + 1, sizeof(*links));
@@ -250,10 +275,13 @@ static enum wb_rc show(struct status *status, struct wb_registry *registry, stru
 {
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
     status->now_ms = wb_clock_wall_ms();
-    if (wb_view_links(status->view, status->now_ms, &status->links, &status->count, err) != WB_OK)
+    wb_holds_load(registry, arena, &status->holds);
+    if (wb_view_hold(status->view, &status->holds, err) != WB_OK ||
+        wb_view_links(status->view, status->now_ms, &status->links, &status->count, err) != WB_OK)
         return WB_ERROR;
-    wb_registry_nodes(registry, arena, &status->nodes, &status->node_count);
-    add_rule_links(status, registry, arena);
+    status->nodes = wb_node_views(registry, arena, &status->node_count);
+    wb_registry_rules(registry, arena, &status->rules, &status->rule_count);
+    add_rule_links(status);
     if (wb_out_is_json(status->cli))
         show_json(status);
     else
@@ -305,8 +333,10 @@ const struct wb_command wb_cmd_status = {
     .group = "observe",
     .summary = "how far each link is: proved, running, waiting, dead, lag",
     .help = "OK: files proved on the target, or deleted there as asked. RUN: jobs under way.\n"
-            "WAIT: jobs that wait, for their turn, their next attempt or a sick node. DEAD: jobs\n"
-            "that need a person (`waybill get dead`). RATE/1h: share of what ended within the\n"
+            "WAIT: jobs that wait, for their turn, their next attempt, or because they are parked\n"
+            "(a node is sick or drained, or something is paused: told at the end of the line).\n"
+            "DEAD: jobs that need a person (`waybill get dead`). RATE/1h: share of what ended "
+            "within the\n"
             "last hour that did not end dead. THROUGHPUT: bytes proved within that hour over the\n"
             "time that something was under way. LAG: age of the oldest event under way. VERIFIED\n"
             "UNTIL: every event up to this time has ended.\n\n"

@@ -278,6 +278,19 @@ const char *wb_out_time(int64_t wall_ms, int64_t now_ms, char out[32])
     return out;
 }
 
+const char *wb_out_age(int64_t ms, char out[32])
+{
+    static const struct {
+        int64_t ms;
+        char unit;
+    } units[] = {{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+    size_t at = 0;
+    while (at < 3 && ms < 2 * units[at].ms)
+        at++;
+    (void)snprintf(out, 32, "%lld%c", (long long)(ms > 0 ? ms / units[at].ms : 0), units[at].unit);
+    return out;
+}
+
 const char *wb_out_count(int64_t number, char out[32])
 {
     char digits[24];

@@ -43,6 +43,9 @@ void wb_out_set_path(const struct wb_cli *cli, json_t *object, struct wb_span pa
 /* Local `HH:MM:SS` today, else `YYYY-MM-DD HH:MM`; "-" for 0. `out` holds 32 bytes. */
 const char *wb_out_time(int64_t wall_ms, int64_t now_ms, char out[32]);
 
+/* How long since, as coarse as people say it: 50s, 5m, 3h, 2d. */
+const char *wb_out_age(int64_t ms, char out[32]);
+
 /* 81,204. `out` holds 32 bytes. */
 const char *wb_out_count(int64_t number, char out[32]);
 

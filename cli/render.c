@@ -46,6 +46,7 @@ json_t *wb_render_options(const struct wb_options *options)
     (void)json_object_set_new(object, "xattrs", json_boolean(options->xattrs));
     (void)json_object_set_new(object, "sha256", json_boolean(options->sha256));
     (void)json_object_set_new(object, "medium", json_boolean(options->medium));
+    wb_json_set_str(object, "existing", options->keep ? "keep" : "replace");
     return object;
 }
 
@@ -117,6 +118,16 @@ json_t *wb_render_job(const struct wb_cli *cli, const struct wb_job *job)
     return object;
 }
 
+json_t *wb_render_held_job(const struct wb_cli *cli, const struct wb_job *job,
+                           const struct wb_hold *hold)
+{
+    json_t *object = wb_render_job(cli, job);
+    if (hold)
+        wb_json_set_str(object, "state", wb_job_state_name(WB_JOB_PARKED));
+    (void)json_object_set_new(object, "held_by", wb_render_hold(hold));
+    return object;
+}
+
 json_t *wb_render_replica(const struct wb_cli *cli, const struct wb_replica *replica)
 {
     json_t *object = json_object();
@@ -161,6 +172,60 @@ json_t *wb_render_node(const struct wb_node *node)
     return object;
 }
 
+static void set_known(json_t *object, const char *name, int64_t value)
+{
+    (void)json_object_set_new(object, name, value < 0 ? json_null() : json_integer(value));
+}
+
+static json_t *side_of(const struct wb_side_health *side)
+{
+    json_t *object = json_object();
+    wb_json_set_str(object, "state", wb_node_state_name(side->state));
+    wb_json_set_str(object, "reason", side->reason);
+    wb_json_set_time(object, "since", side->since_ms);
+    set_known(object, "p50_ms", side->p50_ms);
+    set_known(object, "p99_ms", side->p99_ms);
+    wb_json_set_int(object, "window", side->window);
+    (void)json_object_set_new(object, "error", wb_render_error(side->error));
+    return object;
+}
+
+json_t *wb_render_health(const struct wb_node_health *health)
+{
+    if (!health)
+        return json_null();
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "source", side_of(&health->source));
+    (void)json_object_set_new(object, "target", side_of(&health->target));
+    set_known(object, "free_bytes", health->free_bytes);
+    wb_json_set_str(object, "marker", health->marker);
+    wb_json_set_time(object, "updated", health->updated_ms);
+    return object;
+}
+
+json_t *wb_render_pause(const struct wb_setting *pause)
+{
+    if (!pause)
+        return json_null();
+    json_t *object = json_object();
+    wb_json_set_str(object, "reason", pause->value);
+    wb_json_set_str(object, "by", pause->by);
+    wb_json_set_time(object, "since", pause->updated_ms);
+    return object;
+}
+
+json_t *wb_render_hold(const struct wb_hold *hold)
+{
+    if (!hold)
+        return json_null();
+    json_t *object = json_object();
+    wb_json_set_str(object, "what", hold->what);
+    wb_json_set_str(object, "state", hold->state);
+    wb_json_set_str(object, "reason", hold->reason);
+    wb_json_set_time(object, "since", hold->since_ms);
+    return object;
+}
+
 json_t *wb_render_rule(const struct wb_cli *cli, const struct wb_rule *rule)
 {
     json_t *object = json_object();
@@ -175,6 +240,7 @@ json_t *wb_render_rule(const struct wb_cli *cli, const struct wb_rule *rule)
     wb_json_set_str(object, "strategy", wb_strategy_name(rule->strategy));
     wb_json_set_str(object, "deletes", rule->deletes ? "propagate" : "ignore");
     wb_json_set_int(object, "priority", rule->priority);
+    wb_json_set_int(object, "weight", rule->weight > 0 ? rule->weight : 1);
     if (rule->batch_below_bytes >= 0)
         wb_json_set_int(object, "batch_below", rule->batch_below_bytes);
     if (rule->direct_below_bytes >= 0)

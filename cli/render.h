@@ -4,6 +4,7 @@
 #define WB_CLI_RENDER_H
 
 #include "cli/cli.h"
+#include "cli/holds.h"
 #include "core/wire/records.h"
 
 /* NULL gives JSON null. */
@@ -16,6 +17,14 @@ json_t *wb_render_job(const struct wb_cli *cli, const struct wb_job *job);
 json_t *wb_render_replica(const struct wb_cli *cli, const struct wb_replica *replica);
 json_t *wb_render_node(const struct wb_node *node);
 json_t *wb_render_rule(const struct wb_cli *cli, const struct wb_rule *rule);
+
+/* NULL gives JSON null. */
+json_t *wb_render_health(const struct wb_node_health *health);
+json_t *wb_render_pause(const struct wb_setting *pause);
+json_t *wb_render_hold(const struct wb_hold *hold);
+/* wb_render_job with what parks it, and the state that follows; `hold` may be NULL. */
+json_t *wb_render_held_job(const struct wb_cli *cli, const struct wb_job *job,
+                           const struct wb_hold *hold);
 
 /* "no space left on device (target, publish, ENOSPC)" in `out`; "" for NULL. Returns `out`. */
 const char *wb_render_reason(const struct wb_err *err, char *out, size_t size);

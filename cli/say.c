@@ -1,5 +1,6 @@
 /* What a command says of its flags, its failures, and before it deletes. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,8 +8,9 @@
 #include "cli/cli.h"
 #include "cli/parse.h"
 #include "core/base/clock.h"
+#include "core/base/path.h"
 
-enum { MESSAGE_MAX = 1024, EXIT_USAGE = 2, EXIT_KAFKA = 6 };
+enum { MESSAGE_MAX = 1024, REASON_MAX = 500, EXIT_USAGE = 2, EXIT_KAFKA = 6 };
 
 const char *wb_cli_flag_at(const struct wb_cli *cli, const char *name, size_t index)
 {
@@ -91,6 +93,33 @@ int wb_cli_usage(const struct wb_cli *cli, const char *fmt, ...)
     if (cli->command)
         (void)fprintf(stderr, "waybill: see `waybill help %s`\n", cli->command->name);
     return EXIT_USAGE;
+}
+
+enum wb_rc wb_cli_check_reason(const struct wb_cli *cli, struct wb_err *err)
+{
+    const char *reason = wb_cli_flag(cli, "reason");
+    if (!reason)
+        return WB_OK;
+    if (strlen(reason) > REASON_MAX)
+        return wb_err_set(err, WB_CAT_USAGE, "--reason: more than %d bytes", REASON_MAX);
+    if (!wb_utf8_valid(wb_span_str(reason)))
+        return wb_err_set(err, WB_CAT_USAGE, "--reason: not UTF-8");
+    for (const char *at = reason; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return wb_err_set(err, WB_CAT_USAGE, "--reason: has a control character");
+    return WB_OK;
+}
+
+const char *wb_cli_who(char out[WB_WHO_MAX])
+{
+    char host[64] = "";
+    const struct passwd *user = getpwuid(geteuid());
+    (void)gethostname(host, sizeof(host) - 1);
+    if (user && wb_utf8_valid(wb_span_str(user->pw_name)))
+        (void)snprintf(out, WB_WHO_MAX, "%.60s@%s", user->pw_name, host);
+    else
+        (void)snprintf(out, WB_WHO_MAX, "%ld@%s", (long)geteuid(), host);
+    return out;
 }
 
 bool wb_cli_confirm(const struct wb_cli *cli, const char *question)

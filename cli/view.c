@@ -18,13 +18,13 @@
 #include "core/base/log.h"
 #include "core/wire/log.h"
 
-enum { SCHEMA_VERSION = 2, FILE_MAX = 4096, RECORD_ARENA = 64 << 20 };
+enum { SCHEMA_VERSION = 3, FILE_MAX = 4096, RECORD_ARENA = 64 << 20 };
 
 static const char schema[] =
     "CREATE TABLE positions(topic TEXT, partition INT, next INT, PRIMARY KEY(topic, partition))"
     " WITHOUT ROWID;"
     "CREATE TABLE jobs(key BLOB PRIMARY KEY, source TEXT, target TEXT, path BLOB, partition INT,"
-    " id TEXT, state INT, event_offset INT, event_time INT, accepted INT, value BLOB)"
+    " id TEXT, rule TEXT, state INT, event_offset INT, event_time INT, accepted INT, value BLOB)"
     " WITHOUT ROWID;"
     "CREATE TABLE replicas(key BLOB PRIMARY KEY, source TEXT, target TEXT, path BLOB,"
     " partition INT, end INT, proved INT, bytes INT, event_offset INT, event_time INT,"
@@ -33,8 +33,13 @@ static const char schema[] =
     "CREATE INDEX replicas_counted ON replicas(source, target, accepted, ended, end, proved, bytes,"
     " event_time, partition, event_offset);";
 
+/* Of this process, and only what parks; `n` is the place among the holds. */
+static const char holds_schema[] =
+    "CREATE TEMP TABLE holds(n INT, source TEXT, target TEXT, rule TEXT, path BLOB);"
+    "CREATE INDEX temp.holds_by_path ON holds(path);";
+
 static const char put_job_sql[] =
-    "INSERT OR REPLACE INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)";
+    "INSERT OR REPLACE INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
 static const char put_replica_sql[] =
     "INSERT OR REPLACE INTO replicas VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)";
 
@@ -74,10 +79,11 @@ static void bind_job(sqlite3_stmt *stmt, const struct wb_job *job)
     wb_db_bind_span(stmt, 4, job->path);
     (void)sqlite3_bind_int64(stmt, 5, job->partition);
     bind_text(stmt, 6, job->id);
-    (void)sqlite3_bind_int64(stmt, 7, job->state);
-    (void)sqlite3_bind_int64(stmt, 8, job->event.offset);
-    (void)sqlite3_bind_int64(stmt, 9, job->event.time_ms);
-    (void)sqlite3_bind_int64(stmt, 10, job->event.accepted_ms);
+    bind_text(stmt, 7, job->rule);
+    (void)sqlite3_bind_int64(stmt, 8, job->state);
+    (void)sqlite3_bind_int64(stmt, 9, job->event.offset);
+    (void)sqlite3_bind_int64(stmt, 10, job->event.time_ms);
+    (void)sqlite3_bind_int64(stmt, 11, job->event.accepted_ms);
 }
 
 static void bind_replica(sqlite3_stmt *stmt, const struct wb_replica *replica)
@@ -323,7 +329,8 @@ enum wb_rc wb_view_open(const struct wb_config *config, struct wb_view **ret, st
     if (wb_topics_partitions(config, &view->partitions, err) != WB_OK ||
         wb_codec_new(&view->codec, err) != WB_OK ||
         wb_consumer_new(config, NULL, NULL, &view->consumer, err) != WB_OK ||
-        open_file(view, err) != WB_OK || wb_view_refresh(view, &changed, err) != WB_OK)
+        open_file(view, err) != WB_OK || wb_db_exec(view->db, holds_schema, err) != WB_OK ||
+        wb_view_refresh(view, &changed, err) != WB_OK)
         return WB_ERROR;
     *ret = view;
     view = NULL;
@@ -341,4 +348,42 @@ void wb_view_free(struct wb_view **view)
         (void)close((*view)->lock_fd);
     free(*view);
     *view = NULL;
+}
+
+static enum wb_rc insert_holds(struct wb_view *view, const struct wb_holds *holds,
+                               struct wb_err *err)
+{
+    sqlite3_stmt *stmt WB_AUTO(wb_view_finalize) = NULL;
+    if (wb_db_prepare(view->db, "INSERT INTO temp.holds VALUES(?1,?2,?3,?4,?5)", &stmt, err) !=
+        WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < holds->count; i++) {
+        const struct wb_hold *hold = &holds->items[i];
+        if (!hold->parks)
+            continue;
+        (void)sqlite3_bind_int64(stmt, 1, (int64_t)i);
+        bind_text(stmt, 2, hold->source);
+        bind_text(stmt, 3, hold->target);
+        bind_text(stmt, 4, hold->rule);
+        if (hold->path.len)
+            wb_db_bind_span(stmt, 5, hold->path);
+        else
+            (void)sqlite3_bind_null(stmt, 5);
+        if (wb_db_run(stmt, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
+
+enum wb_rc wb_view_hold(struct wb_view *view, const struct wb_holds *holds, struct wb_err *err)
+{
+    view->holds = (struct wb_holds){0};
+    if (wb_db_exec(view->db, "BEGIN; DELETE FROM temp.holds;", err) != WB_OK)
+        return WB_ERROR;
+    if (insert_holds(view, holds, err) != WB_OK || wb_db_exec(view->db, "COMMIT", err) != WB_OK) {
+        (void)sqlite3_exec(view->db, "ROLLBACK", NULL, NULL, NULL);
+        return WB_ERROR;
+    }
+    view->holds = *holds;
+    return WB_OK;
 }

@@ -4,8 +4,7 @@
 #ifndef WB_CLI_VIEW_H
 #define WB_CLI_VIEW_H
 
-#include "core/base/config.h"
-#include "core/wire/records.h"
+#include "cli/holds.h"
 
 struct wb_view;
 
@@ -18,6 +17,11 @@ void wb_view_free(struct wb_view **view); /* fits WB_AUTO */
 /* Takes in what came since; `ret_changed` tells whether anything did. */
 enum wb_rc wb_view_refresh(struct wb_view *view, bool *ret_changed, struct wb_err *err) WB_MUST_USE;
 
+/* Waiting jobs that these hold up count, and are shown, as parked from now on. `holds` is borrowed
+ * until the next call. */
+enum wb_rc wb_view_hold(struct wb_view *view, const struct wb_holds *holds,
+                        struct wb_err *err) WB_MUST_USE;
+
 /* One link (source and target) in numbers; files, unless said. */
 struct wb_view_link {
     char source[64];
@@ -27,7 +31,7 @@ struct wb_view_link {
     int64_t superseded; /* ended events whose newest one was superseded */
     int64_t running;
     int64_t waiting;
-    int64_t parked;
+    int64_t parked; /* would wait, but something holds them up */
     int64_t dead;
     int64_t bytes;              /* of the proved versions */
     int64_t oldest_accepted_ms; /* of what is in flight; 0: nothing is */
@@ -52,6 +56,7 @@ enum wb_rc wb_view_offsets(struct wb_view *view, const char *source, const char 
 struct wb_view_row {
     const struct wb_job *job;
     const struct wb_replica *replica;
+    const struct wb_hold *hold; /* that parks the job; NULL: none */
 };
 
 enum wb_view_set {
@@ -75,7 +80,7 @@ enum wb_rc wb_view_each(struct wb_view *view, const struct wb_view_filter *filte
                                             struct wb_err *err),
                         void *arg, struct wb_err *err) WB_MUST_USE;
 
-/* The job's state while there is one, else how it ended. */
+/* The job's state while there is one ("parked" when something holds it up), else how it ended. */
 const char *wb_view_state(const struct wb_view_row *row);
 
 #endif

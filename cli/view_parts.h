@@ -15,6 +15,7 @@ struct wb_view {
     int32_t partitions;
     int lock_fd; /* -1: none, the view is in memory */
     int64_t data_version;
+    struct wb_holds holds; /* borrowed */
 };
 
 /* sqlite3_finalize for WB_AUTO. */

@@ -7,7 +7,28 @@ enum { LINKS_MOST = 65536, HOUR_MS = 3600000, ROW_ARENA = 64 << 20, PATH_BYTES =
 
 const char *wb_view_state(const struct wb_view_row *row)
 {
+    if (row->hold)
+        return wb_job_state_name(WB_JOB_PARKED);
     return row->job ? wb_job_state_name(row->job->state) : wb_end_name(row->replica->end);
+}
+
+/* ---- holds ---- */
+
+/* The place of the first hold that parks the job; NULL: none, or it does not wait. */
+#define HOLD_OF(waiting)                                      \
+    " CASE WHEN jobs.state=" waiting " THEN COALESCE("        \
+    "(SELECT MIN(h.n) FROM temp.holds h WHERE h.path IS NULL" \
+    " AND COALESCE(h.source, jobs.source)=jobs.source"        \
+    " AND COALESCE(h.target, jobs.target)=jobs.target"        \
+    " AND COALESCE(h.rule, jobs.rule)=jobs.rule),"            \
+    "(SELECT MIN(h.n) FROM temp.holds h WHERE h.path=jobs.path AND h.source=jobs.source)) END"
+
+static const struct wb_hold *hold_at(const struct wb_view *view, sqlite3_stmt *stmt, int column)
+{
+    int64_t place = sqlite3_column_int64(stmt, column);
+    if (sqlite3_column_type(stmt, column) == SQLITE_NULL || (size_t)place >= view->holds.count)
+        return NULL;
+    return &view->holds.items[place];
 }
 
 /* ---- links ---- */
@@ -15,9 +36,11 @@ const char *wb_view_state(const struct wb_view_row *row)
 /* In flight: everything but DEAD, which has ended. */
 static const char job_links_sql[] =
     "SELECT source, target,"
-    " SUM(state IN (?1,?2)), SUM(state=?3), SUM(state=?4), SUM(state NOT IN (?1,?2,?3,?4)),"
+    " SUM(state IN (?1,?2) AND hold IS NULL), SUM(state=?3 OR hold IS NOT NULL), SUM(state=?4),"
+    " SUM(state NOT IN (?1,?2,?3,?4)),"
     " MIN(CASE WHEN state<>?4 THEN accepted END), MIN(CASE WHEN state<>?4 THEN event_time END)"
-    " FROM jobs GROUP BY source, target";
+    " FROM (SELECT source, target, state, accepted, event_time," HOLD_OF(
+        "?1") "  AS hold FROM jobs) GROUP BY source, target";
 
 static const char replica_links_sql[] =
     "SELECT source, target,"
@@ -173,21 +196,22 @@ enum wb_rc wb_view_offsets(struct wb_view *view, const char *source, const char 
 
 /* ---- rows ---- */
 
-#define WANTED                                                 \
-    " (?1 IS NULL OR source=?1) AND (?2 IS NULL OR target=?2)" \
-    " AND (?3 IS NULL OR path=?3 OR substr(path,1,length(?4))=?4)"
+#define WANTED(of)                                                           \
+    " (?1 IS NULL OR " of ".source=?1) AND (?2 IS NULL OR " of ".target=?2)" \
+    " AND (?3 IS NULL OR " of ".path=?3 OR substr(" of ".path,1,length(?4))=?4)"
+#define JOBS                                                        \
+    "SELECT jobs.key, jobs.value, NULL," HOLD_OF("?7") " FROM jobs" \
+                                                       " WHERE" WANTED("jobs")
 
-static const char jobs_sql[] =
-    "SELECT key, value, NULL FROM jobs WHERE" WANTED " AND (?5 IS NULL OR id=?5) ORDER BY key";
-static const char flying_sql[] = "SELECT key, value, NULL FROM jobs WHERE" WANTED
-                                 " AND (?5 IS NULL OR id=?5) AND state<>?6 ORDER BY key";
-static const char files_sql[] =
-    "SELECT key, (SELECT value FROM jobs WHERE jobs.key=replicas.key), value FROM replicas"
-    " WHERE" WANTED " AND ?5 IS NULL"
-    " UNION ALL"
-    " SELECT key, value, NULL FROM jobs WHERE" WANTED
-    " AND ?5 IS NULL AND NOT EXISTS (SELECT 1 FROM replicas WHERE replicas.key=jobs.key)"
-    " ORDER BY 1";
+static const char jobs_sql[] = JOBS " AND (?5 IS NULL OR id=?5) ORDER BY 1";
+static const char flying_sql[] = JOBS " AND (?5 IS NULL OR id=?5) AND state<>?6 ORDER BY 1";
+static const char files_sql[] = "SELECT replicas.key, jobs.value, replicas.value," HOLD_OF(
+    "?7") " FROM replicas LEFT JOIN jobs ON jobs.key=replicas.key"
+          " WHERE" WANTED("replicas") " AND ?5 IS NULL"
+                                      " UNION ALL " JOBS
+                                      " AND ?5 IS NULL AND NOT EXISTS (SELECT 1 FROM replicas "
+                                      "WHERE replicas.key=jobs.key)"
+                                      " ORDER BY 1";
 
 static void bind_filter(sqlite3_stmt *stmt, const struct wb_view_filter *filter,
                         char folder[PATH_BYTES])
@@ -231,6 +255,7 @@ enum wb_rc wb_view_each(struct wb_view *view, const struct wb_view_filter *filte
         return WB_ERROR;
     if (filter->set == WB_VIEW_FLYING)
         (void)sqlite3_bind_int64(stmt, 6, WB_JOB_DEAD);
+    (void)sqlite3_bind_int64(stmt, 7, WB_JOB_WAITING);
     bind_filter(stmt, filter, folder);
     for (;;) {
         void *job;
@@ -243,7 +268,7 @@ enum wb_rc wb_view_each(struct wb_view *view, const struct wb_view_filter *filte
         if (decode(view, stmt, 1, WB_RECORD_JOB, arena, &job, err) != WB_OK ||
             decode(view, stmt, 2, WB_RECORD_REPLICA, arena, &replica, err) != WB_OK)
             return WB_ERROR;
-        const struct wb_view_row row = {job, replica};
+        const struct wb_view_row row = {job, replica, hold_at(view, stmt, 3)};
         if (filter->state && strcmp(filter->state, wb_view_state(&row)) != 0)
             continue;
         if (visit(arg, &row, err) != WB_OK)

@@ -81,7 +81,7 @@ nodes() {
     gives 0 wb node ls -o name
     [ "$(cat "$out")" = $'a\nb\nfar\nro' ] || fail "nodes are $(cat "$out")"
     gives 0 wb describe node b --json
-    is 'd["site"], d["secret"], d["state"]' "('dc2', 's', 'up')"
+    is 'd["site"], d["secret"], d["state"]' "('dc2', 's', 'unknown')"
     gives 2 wb node rm ro
     says "give --yes"
     gives 0 wb node rm ro --dry-run

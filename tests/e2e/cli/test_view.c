@@ -41,6 +41,7 @@ static void send_job(struct fixture *fixture, const char *path, enum wb_job_stat
         .path = wb_span_str(path),
         .partition = wb_home_partition("a", wb_span_str(path), PARTITIONS),
         .state = state,
+        .rule = "all",
         .event = {.time_ms = NOW_MS - 5000, .accepted_ms = NOW_MS - 4000, .offset = 7},
     };
     check_ok(wb_codec_encode(fixture->codec, WB_RECORD_JOB, &job, &value, &err));
@@ -216,6 +217,47 @@ static void files_and_jobs_are_listed_by_filter(void **state)
     expect_rows(view, &(struct wb_view_filter){.set = WB_VIEW_JOBS, .job = "bad"}, "bad=dead ");
 }
 
+static void expect_parked(struct wb_view *view, struct wb_hold hold, int64_t waiting,
+                          int64_t parked, const char *rows)
+{
+    struct wb_err err;
+    hold.parks = true;
+    const struct wb_holds holds = {&hold, 1};
+    check_ok(wb_view_hold(view, &holds, &err));
+    struct wb_view_link link = only_link(view);
+    assert_int_equal(link.waiting, waiting);
+    assert_int_equal(link.parked, parked);
+    expect_rows(view, &(struct wb_view_filter){.state = "parked"}, rows);
+}
+
+static void waiting_jobs_that_something_holds_up_are_parked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_view *view WB_AUTO(wb_view_free) = NULL;
+    const struct wb_holds none = {0};
+    const struct wb_view_filter flying = {.set = WB_VIEW_FLYING, .path = wb_span_str("w")};
+    send_job(fixture, "w/1", WB_JOB_WAITING);
+    send_job(fixture, "w/2", WB_JOB_WAITING);
+    send_job(fixture, "w/3", WB_JOB_COPYING);
+    send_replica(fixture, "w/2", WB_END_VERIFIED, 1);
+    check_ok(wb_view_open(fixture->config, &view, &err));
+    expect_parked(view, (struct wb_hold){.target = "b"}, 0, 2, "w/1=parked w/2=parked ");
+    expect_rows(view, &flying, "w/1=parked w/2=parked w/3=copying ");
+    expect_rows(view, &(struct wb_view_filter){.state = "waiting"}, "");
+    expect_parked(view, (struct wb_hold){.source = "b"}, 2, 0, "");
+    expect_parked(view, (struct wb_hold){.source = "a", .target = "b"}, 0, 2,
+                  "w/1=parked w/2=parked ");
+    expect_parked(view, (struct wb_hold){.source = "a", .target = "c"}, 2, 0, "");
+    expect_parked(view, (struct wb_hold){.rule = "all"}, 0, 2, "w/1=parked w/2=parked ");
+    expect_parked(view, (struct wb_hold){.rule = "other"}, 2, 0, "");
+    expect_parked(view, (struct wb_hold){.source = "a", .path = wb_span_str("w/2")}, 1, 1,
+                  "w/2=parked ");
+    expect_parked(view, (struct wb_hold){.source = "b", .path = wb_span_str("w/2")}, 2, 0, "");
+    check_ok(wb_view_hold(view, &none, &err));
+    expect_rows(view, &flying, "w/1=waiting w/2=waiting w/3=copying ");
+}
+
 static int set_up(void **state)
 {
     struct wb_err err;
@@ -268,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_record_that_cannot_be_read_is_passed_over),
         cmocka_unit_test(positions_past_the_end_make_it_read_all_again),
         cmocka_unit_test(files_and_jobs_are_listed_by_filter),
+        cmocka_unit_test(waiting_jobs_that_something_holds_up_are_parked),
     };
     if (!getenv("WB_KAFKA") || !getenv("WB_PREFIX"))
         return SKIPPED;

@@ -164,6 +164,25 @@ static void values_are_checked_before_anything_is_reached(void **state)
     expect_refused("completion tcsh", "unknown shell \"tcsh\"");
     expect_refused("status --timeout 5", "--timeout");
     expect_refused("topics init --partitions 0", "--partitions");
+    expect_refused("rule set r --match a:x --to b --weight 0", "is not between 1 and 1000");
+    expect_refused("rule set r --match a:x --to b --existing kep", "did you mean \"keep\"");
+    expect_refused("settings set planner.atempts 3", "did you mean \"planner.attempts\"");
+    expect_refused("settings set planner.grain 1s", "cannot change while running");
+    expect_refused("settings set planner.attempts 0", "planner.attempts: \"0\" is less than 1");
+    expect_refused("settings set planner.backoff 5m", "not two durations such as 1s..5m");
+    expect_refused("settings set planner.attempts", "give a key and a value");
+    expect_refused("settings set planner.attempts 3 --unset planner.backoff", "give a key and");
+    expect_refused("settings set --unset planner.atempts", "did you mean \"planner.attempts\"");
+    expect_refused("settings get planner.atempts", "did you mean \"planner.attempts\"");
+    expect_refused("pause nod b", "unknown scope \"nod\", did you mean \"node\"");
+    expect_refused("pause xyzzy b", "there are node, link, rule and file");
+    expect_refused("pause link a", "two names: its source and target");
+    expect_refused("pause node a b", "one name");
+    expect_refused("pause node A", "name \"A\" may hold only");
+    expect_refused("cancel file a:../x", "path has a part \"..\"");
+    expect_refused("cancel file a:", "path is empty");
+    expect_refused("resume file raw", "\"raw\" is not NODE:PATH");
+    expect_refused("pause node b --reason \x01", "--reason: has a control character");
 }
 
 static void a_wrong_configuration_file_is_refused_with_the_place(void **state)
@@ -279,6 +298,7 @@ static void completion_and_manual_name_every_command_and_flag(void **state)
         }
         assert_non_null(strstr(outcome->out, "brokers"));
         assert_non_null(strstr(outcome->out, "combined"));
+        assert_true(l == 3 || strstr(outcome->out, "planner.sick_after"));
     }
 }
 
@@ -293,6 +313,17 @@ static void numbers_are_shown_with_thousands(void **state)
     assert_string_equal(wb_out_count(81204, text), "81,204");
     assert_string_equal(wb_out_count(1000000, text), "1,000,000");
     assert_string_equal(wb_out_count(-1234, text), "-1,234");
+}
+
+static void ages_are_as_coarse_as_people_say_them(void **state)
+{
+    char text[32];
+    (void)state;
+    assert_string_equal(wb_out_age(-5, text), "0s");
+    assert_string_equal(wb_out_age(119999, text), "119s");
+    assert_string_equal(wb_out_age(300999, text), "5m");
+    assert_string_equal(wb_out_age(3 * 3600000, text), "3h");
+    assert_string_equal(wb_out_age(INT64_C(86400000) * 40, text), "40d");
 }
 
 static int set_up(void **state)
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test(every_command_has_help),
         cmocka_unit_test(completion_and_manual_name_every_command_and_flag),
         cmocka_unit_test(numbers_are_shown_with_thousands),
+        cmocka_unit_test(ages_are_as_coarse_as_people_say_them),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
