@@ -32,6 +32,7 @@ static void verdict_begin(const struct wb_result *claim, struct wb_result *verdi
         .instance = claim->instance,
         .tag = claim->tag,
         .mime = claim->mime,
+        .free_bytes = -1,
         .started_ms = wb_clock_wall_ms(),
     };
 }
@@ -47,7 +48,7 @@ static void judge_one(struct thread *thread, struct wb_judge *judge, const struc
         wb_judge_fail(judge, verdict, unreachable);
     verdict->duration_ms = (wb_clock_mono_ns() - begin_ns) / 1000000;
     wb_metric_add(thread->bytes_total, (double)verdict->bytes);
-    if (verdict->outcome == WB_OUTCOME_MISMATCH)
+    if (verdict->outcome == WB_OUTCOME_MISMATCH && claim->outcome != WB_OUTCOME_PRESENT)
         wb_metric_add(thread->mismatches_total, 1);
 }
 
@@ -63,16 +64,23 @@ static void judge_all(struct thread *thread, struct wb_judge *judge, struct wb_r
     struct wb_err ignored;
     const struct wb_report *claims = judge->claims;
     struct wb_stores *stores = thread->env->stores;
-    if (wb_stores_get(stores, claims->target, &judge->target, &err) != WB_OK)
+    bool from = claims->from && *claims->from;
+    if (wb_stores_get(stores, claims->target, WB_ACCESS_READ, &judge->target, &err) != WB_OK)
         judge->target = NULL;
-    if (wb_stores_get(stores, claims->source, &judge->source, &ignored) != WB_OK)
+    if (wb_stores_get(stores, claims->source, WB_ACCESS_READ, &judge->source, &ignored) != WB_OK)
         judge->source = NULL;
+    judge->origin = judge->source;
+    if (from &&
+        wb_stores_get(stores, claims->from, WB_ACCESS_READ, &judge->origin, &ignored) != WB_OK)
+        judge->origin = NULL;
     for (size_t i = 0; i < claims->result_count; i++)
         if (wb_judge_concerns(&claims->results[i]))
             judge_one(thread, judge, &claims->results[i], &err,
                       &verdicts->results[verdicts->result_count++]);
     if (judge->target)
         wb_stores_put(stores, judge->target);
+    if (from && judge->origin)
+        wb_stores_put(stores, judge->origin);
     if (judge->source)
         wb_stores_put(stores, judge->source);
 }
