@@ -207,6 +207,16 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
         wb_metric_add(thread->bytes_total, (double)report->results[i].bytes);
 }
 
+static void refuse(const void *record, const struct wb_err *why, struct wb_arena *arena,
+                   struct wb_report *report)
+{
+    struct wb_err err = *why;
+    struct wb_exec exec = {.task = record, .report = report, .arena = arena};
+    results_begin(&exec);
+    err.retryable = exec.task->file_count > 1;
+    fail_task(&exec, WB_SCOPE_TRANSFER, &err);
+}
+
 static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
 {
     struct thread *thread = wb_xcalloc(1, sizeof(*thread));
@@ -242,6 +252,7 @@ static const struct wb_worker_ops worker = {
     .thread_open = thread_open,
     .thread_close = thread_close,
     .execute = execute,
+    .refuse = refuse,
 };
 
 static enum wb_rc open_stage(const struct wb_stage_env *env, void **ret_self, struct wb_err *err)

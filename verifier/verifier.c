@@ -85,25 +85,51 @@ static void judge_all(struct thread *thread, struct wb_judge *judge, struct wb_r
         wb_stores_put(stores, judge->source);
 }
 
-static void execute(void *self, const void *record, struct wb_arena *arena,
-                    struct wb_report *report)
+/* False when there is nothing to judge. */
+static bool verdicts_begin(const struct wb_report *claims, struct wb_arena *arena,
+                           struct wb_report *report)
 {
-    struct thread *thread = self;
-    const struct wb_report *claims = record;
     size_t count = count_concerned(claims);
-    if (count == 0)
-        return;
     const char *worker = report->worker;
+    if (count == 0)
+        return false;
     *report = *claims;
     report->worker = worker;
     report->result_count = 0;
     report->results = wb_arena_alloc(arena, count * sizeof(*report->results));
+    return true;
+}
+
+static void execute(void *self, const void *record, struct wb_arena *arena,
+                    struct wb_report *report)
+{
+    struct thread *thread = self;
+    if (!verdicts_begin(record, arena, report))
+        return;
     struct wb_judge judge = {.env = thread->env,
                              .hasher = thread->hasher,
-                             .claims = claims,
+                             .claims = record,
                              .arena = arena,
-                             .medium = reads_medium(thread->env, claims)};
+                             .medium = reads_medium(thread->env, record)};
     judge_all(thread, &judge, report);
+}
+
+static void refuse(const void *record, const struct wb_err *why, struct wb_arena *arena,
+                   struct wb_report *report)
+{
+    struct wb_err err = *why;
+    const struct wb_report *claims = record;
+    struct wb_judge judge = {.claims = claims, .arena = arena};
+    if (!verdicts_begin(claims, arena, report))
+        return;
+    err.retryable = count_concerned(claims) > 1;
+    for (size_t i = 0; i < claims->result_count; i++) {
+        if (!wb_judge_concerns(&claims->results[i]))
+            continue;
+        struct wb_result *verdict = &report->results[report->result_count++];
+        verdict_begin(&claims->results[i], verdict);
+        wb_judge_fail(&judge, verdict, &err);
+    }
 }
 
 static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
@@ -140,6 +166,7 @@ static const struct wb_worker_ops worker = {
     .thread_open = thread_open,
     .thread_close = thread_close,
     .execute = execute,
+    .refuse = refuse,
 };
 
 static enum wb_rc open_stage(const struct wb_stage_env *env, void **ret_self, struct wb_err *err)
