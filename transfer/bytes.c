@@ -31,7 +31,7 @@ static enum wb_rc move_block(struct move *move, int64_t offset, int64_t length, 
         return WB_ERROR;
     struct wb_span bytes = wb_span_of(move->block, got);
     wb_hasher_update(move->exec->hasher, bytes);
-    if (wb_file_write(move->to, offset, bytes, err) != WB_OK) {
+    if (move->to && wb_file_write(move->to, offset, bytes, err) != WB_OK) {
         wb_err_place(err, WB_SCOPE_TARGET, "copy");
         return WB_ERROR;
     }

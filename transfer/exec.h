@@ -15,8 +15,9 @@ struct wb_exec {
     const struct wb_task *task;
     struct wb_report *report;
     struct wb_arena *arena;
-    struct wb_store *source; /* NULL where the operation needs none */
-    struct wb_store *target;
+    struct wb_store *source; /* what is read: the source, or the node of a replica; NULL: nothing */
+    struct wb_store *target; /* NULL where the operation needs none */
+    bool replica;            /* `source` is the node of a replica */
     char nonce[WB_NONCE_HEX + 1]; /* of this execution: no other will ever draw it */
 };
 
@@ -45,6 +46,9 @@ void wb_exec_discard(struct wb_exec *exec, const struct wb_task_file *file, size
 /* DELETE: removes from the target what the source really lacks. */
 void wb_exec_delete(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
                     struct wb_result *result);
+/* CHECK: looks at a side of the node, not at a file. */
+void wb_exec_check(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                   struct wb_result *result);
 /* PUBLISH: all files of the task at once: one sync for a batch. */
 void wb_exec_publish(struct wb_exec *exec, struct wb_result *results);
 
@@ -60,25 +64,46 @@ void wb_exec_set_version(struct wb_exec *exec, struct wb_result *result,
 /* ---- source.c ---- */
 
 /* Opens the file at the source, waits out its clock's grain, and looks at it: what is read from the
- * handle later belongs to `ret_stat` if a second look finds the same. False when the result says it
- * all already (absent, failed). The caller closes. */
+ * handle later belongs to `ret_stat` if a second look finds the same. A replica must be like the
+ * task's version. False when the result says it all already (absent, failed). The caller closes. */
 bool wb_source_open(struct wb_exec *exec, const struct wb_task_file *file, struct wb_file **ret,
                     struct wb_stat *ret_stat, struct wb_result *result);
 /* CHANGED unless the opened file still is what it was. */
 enum wb_rc wb_source_check(struct wb_file *file, const struct wb_version *version,
                            struct wb_err *err) WB_MUST_USE;
+/* What the opened file must remain while the task is executed: the task's version, or what a
+ * replica was when it was opened, since its etag is its own. */
+const struct wb_version *wb_source_wanted(const struct wb_exec *exec,
+                                          const struct wb_task_file *file,
+                                          const struct wb_stat *stat);
 /* What travels with the file besides its bytes, as the task's options ask. `xattrs` keeps them. */
 enum wb_rc wb_source_meta(struct wb_exec *exec, struct wb_file *file, const struct wb_stat *stat,
                           struct wb_buf *xattrs, struct wb_meta *ret,
                           struct wb_err *err) WB_MUST_USE;
+
+/* ---- present.c: what the target holds before anything is copied there ---- */
+
 /* True when `known` still is at the source and our file on the target. */
-bool wb_source_is_current(struct wb_exec *exec, const struct wb_task_file *file,
-                          const struct wb_version *version);
+bool wb_present_is_current(struct wb_exec *exec, const struct wb_task_file *file,
+                           const struct wb_version *version);
+/* True when the result says it all: the target holds a file that may be the same (PRESENT: the
+ * source was read and digested) or one that is not ours and has to stay (failed). */
+bool wb_present_found(struct wb_exec *exec, const struct wb_task_file *file, struct wb_file *from,
+                      const struct wb_stat *stat, struct wb_result *result);
+
+/* ---- whole.c ---- */
+
+/* Reads a whole file once, to an opened instance or (`to` NULL) for its digests only, and fills
+ * range, digests and bytes of the result. The source must still be `stat` afterwards, and have the
+ * digest that the event claims. */
+enum wb_rc wb_whole_read(struct wb_exec *exec, const struct wb_task_file *file,
+                         struct wb_file *from, struct wb_file *to, const struct wb_stat *stat,
+                         struct wb_result *result, struct wb_err *err) WB_MUST_USE;
 
 /* ---- bytes.c ---- */
 
-/* Moves [offset, offset + length) from one opened file to another and feeds the hasher; holes are
- * left out where `sparse`. `guard` (may be NULL) is asked before each write. */
+/* Moves [offset, offset + length) from one opened file to another (NULL: nowhere) and feeds the
+ * hasher; holes are left out where `sparse`. `guard` (may be NULL) is asked before each write. */
 enum wb_rc wb_bytes_copy(struct wb_exec *exec, struct wb_file *from, struct wb_file *to,
                          int64_t offset, int64_t length, bool sparse,
                          enum wb_rc (*guard)(void *arg, struct wb_err *err), void *arg,

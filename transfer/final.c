@@ -9,6 +9,8 @@ static struct wb_publish *publish_items(struct wb_exec *exec)
         items[i] = (struct wb_publish){.instance = task->files[i].instance,
                                        .tag = task->files[i].tag,
                                        .path = task->files[i].path,
+                                       .keep = task->options.keep,
+                                       .replaces = task->files[i].replaces,
                                        .rc = WB_OK};
     return items;
 }

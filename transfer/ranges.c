@@ -3,29 +3,14 @@
  * only write the bytes that are there. */
 #include "transfer/exec.h"
 
-void wb_exec_open(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
-                  struct wb_result *result)
+static void make_instance(struct wb_exec *exec, const struct wb_task_file *file,
+                          const struct wb_stat *stat, struct wb_result *result)
 {
     struct wb_err err;
-    struct wb_stat stat;
-    struct wb_file *from = NULL;
     struct wb_file *to = NULL;
-    (void)index;
-    if (!wb_source_open(exec, file, &from, &stat, result))
-        return;
-    wb_file_close(&from);
-    if (wb_source_is_current(exec, file, &stat.version)) {
-        result->outcome = WB_OUTCOME_CURRENT;
-        return;
-    }
-    /* Only a regular file has ranges. */
-    if (stat.version.kind != WB_FILE_REGULAR) {
-        result->outcome = WB_OUTCOME_PROBED;
-        return;
-    }
     const char *instance = wb_arena_printf(exec->arena, "%s.%s", file->job, exec->nonce);
-    if (wb_store_create(exec->target, instance, WB_FILE_REGULAR, stat.version.size_bytes,
-                        stat.sparse, &to, &err) != WB_OK) {
+    if (wb_store_create(exec->target, instance, WB_FILE_REGULAR, stat->version.size_bytes,
+                        stat->sparse, &to, &err) != WB_OK) {
         wb_exec_fail(exec, result, WB_SCOPE_TARGET, "open", &err);
         return;
     }
@@ -34,17 +19,36 @@ void wb_exec_open(struct wb_exec *exec, const struct wb_task_file *file, size_t 
     result->outcome = WB_OUTCOME_OPENED;
 }
 
+void wb_exec_open(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
+                  struct wb_result *result)
+{
+    struct wb_stat stat;
+    struct wb_file *from = NULL;
+    (void)index;
+    if (!wb_source_open(exec, file, &from, &stat, result))
+        return;
+    if (wb_present_is_current(exec, file, &stat.version))
+        result->outcome = WB_OUTCOME_CURRENT;
+    /* Only a regular file has ranges. */
+    else if (stat.version.kind != WB_FILE_REGULAR)
+        result->outcome = WB_OUTCOME_PROBED;
+    else if (!wb_present_found(exec, file, from, &stat, result))
+        make_instance(exec, file, &stat, result);
+    wb_file_close(&from);
+}
+
 struct guard {
     struct wb_exec *exec;
     const struct wb_task_file *file;
     struct wb_file *from;
+    const struct wb_version *version; /* that must be read */
 };
 
 static enum wb_rc still_same(void *arg, struct wb_err *err)
 {
     struct guard *guard = arg;
     struct wb_stat staged;
-    if (wb_source_check(guard->from, guard->file->version, err) != WB_OK) {
+    if (wb_source_check(guard->from, guard->version, err) != WB_OK) {
         wb_err_place(err, WB_SCOPE_SOURCE, "copy");
         return WB_ERROR;
     }
@@ -116,7 +120,8 @@ void wb_exec_range(struct wb_exec *exec, const struct wb_task_file *file, size_t
         return;
     result->ranges = ranges_copy(exec, file);
     result->range_count = file->range_count;
-    enum wb_rc rc = wb_source_check(guard.from, file->version, &err);
+    guard.version = wb_source_wanted(exec, file, &stat);
+    enum wb_rc rc = wb_source_check(guard.from, guard.version, &err);
     if (rc != WB_OK)
         wb_err_place(&err, WB_SCOPE_SOURCE, "copy");
     if (rc == WB_OK)
@@ -140,7 +145,7 @@ static enum wb_rc seal(struct wb_exec *exec, const struct wb_task_file *file, st
     const char **tags = wb_arena_alloc(exec->arena, (file->range_count + 1) * sizeof(*tags));
     for (size_t i = 0; i < file->range_count; i++)
         tags[i] = file->ranges[i].tag;
-    if (wb_source_check(from, file->version, err) != WB_OK ||
+    if (wb_source_check(from, wb_source_wanted(exec, file, stat), err) != WB_OK ||
         wb_source_meta(exec, from, stat, &xattrs, &meta, err) != WB_OK) {
         wb_err_place(err, WB_SCOPE_SOURCE, "seal");
         return WB_ERROR;

@@ -26,21 +26,37 @@ static enum wb_rc look(struct wb_exec *exec, struct wb_file *file, struct wb_sta
     return wb_file_stat(file, ret, err);
 }
 
+/* A source may lack its file and be well; a replica that is gone or another one is a fault. */
+static bool source_failed(struct wb_exec *exec, struct wb_result *result, struct wb_err *err)
+{
+    if (exec->replica)
+        (void)wb_err_prefix(err, "replica on node \"%s\"", exec->source->name);
+    else if (err->category == WB_CAT_NOT_FOUND)
+        result->outcome = WB_OUTCOME_ABSENT;
+    if (result->outcome != WB_OUTCOME_ABSENT)
+        wb_exec_fail(exec, result, WB_SCOPE_SOURCE, "probe", err);
+    return false;
+}
+
+static enum wb_rc look_wanted(struct wb_exec *exec, const struct wb_task_file *file,
+                              struct wb_file *opened, struct wb_stat *ret, struct wb_err *err)
+{
+    if (look(exec, opened, ret, err) != WB_OK)
+        return WB_ERROR;
+    if (exec->replica && file->version && !wb_version_like(file->version, &ret->version))
+        return wb_err_set(err, WB_CAT_CHANGED, "not of the version that is wanted");
+    return WB_OK;
+}
+
 bool wb_source_open(struct wb_exec *exec, const struct wb_task_file *file, struct wb_file **ret,
                     struct wb_stat *ret_stat, struct wb_result *result)
 {
     struct wb_err err;
-    if (wb_store_read(exec->source, WB_PLACE_FINAL, file->path, false, ret, &err) != WB_OK) {
-        if (err.category == WB_CAT_NOT_FOUND)
-            result->outcome = WB_OUTCOME_ABSENT;
-        else
-            wb_exec_fail(exec, result, WB_SCOPE_SOURCE, "probe", &err);
-        return false;
-    }
-    if (look(exec, *ret, ret_stat, &err) != WB_OK) {
+    if (wb_store_read(exec->source, WB_PLACE_FINAL, file->path, false, ret, &err) != WB_OK)
+        return source_failed(exec, result, &err);
+    if (look_wanted(exec, file, *ret, ret_stat, &err) != WB_OK) {
         wb_file_close(ret);
-        wb_exec_fail(exec, result, WB_SCOPE_SOURCE, "probe", &err);
-        return false;
+        return source_failed(exec, result, &err);
     }
     wb_exec_set_version(exec, result, &ret_stat->version);
     return true;
@@ -55,6 +71,13 @@ enum wb_rc wb_source_check(struct wb_file *file, const struct wb_version *versio
     if (wb_version_same(version, &now.version))
         return WB_OK;
     return wb_err_set(err, WB_CAT_CHANGED, "the source changed while it was read");
+}
+
+const struct wb_version *wb_source_wanted(const struct wb_exec *exec,
+                                          const struct wb_task_file *file,
+                                          const struct wb_stat *stat)
+{
+    return exec->replica ? &stat->version : file->version;
 }
 
 enum wb_rc wb_source_meta(struct wb_exec *exec, struct wb_file *file, const struct wb_stat *stat,
@@ -75,14 +98,4 @@ enum wb_rc wb_source_meta(struct wb_exec *exec, struct wb_file *file, const stru
         .xattrs = wb_buf_span(xattrs),
     };
     return WB_OK;
-}
-
-bool wb_source_is_current(struct wb_exec *exec, const struct wb_task_file *file,
-                          const struct wb_version *version)
-{
-    struct wb_stat there;
-    struct wb_err err;
-    return file->known && *file->tag && wb_version_same(file->known, version) &&
-           wb_store_stat(exec->target, WB_PLACE_FINAL, file->path, &there, &err) == WB_OK &&
-           strcmp(there.tag, file->tag) == 0;
 }

@@ -21,15 +21,21 @@ struct thread {
 
 struct operation {
     wb_exec_file *file;
-    bool source;
-    bool target;
+    bool source;  /* reads it */
+    bool target;  /* writes to it */
+    bool replica; /* may read a replica in place of the source */
 };
 
 static const struct operation operations[] = {
-    [WB_OP_PROBE] = {wb_exec_probe, true, false},     [WB_OP_COPY] = {wb_exec_copy, true, true},
-    [WB_OP_OPEN] = {wb_exec_open, true, true},        [WB_OP_RANGE] = {wb_exec_range, true, true},
-    [WB_OP_SEAL] = {wb_exec_seal, true, true},        [WB_OP_PUBLISH] = {NULL, false, true},
-    [WB_OP_DISCARD] = {wb_exec_discard, false, true}, [WB_OP_DELETE] = {wb_exec_delete, true, true},
+    [WB_OP_PROBE] = {wb_exec_probe, .source = true},
+    [WB_OP_COPY] = {wb_exec_copy, .source = true, .target = true, .replica = true},
+    [WB_OP_OPEN] = {wb_exec_open, .source = true, .target = true, .replica = true},
+    [WB_OP_RANGE] = {wb_exec_range, .source = true, .target = true, .replica = true},
+    [WB_OP_SEAL] = {wb_exec_seal, .source = true, .target = true, .replica = true},
+    [WB_OP_PUBLISH] = {NULL, .target = true},
+    [WB_OP_DISCARD] = {wb_exec_discard, .target = true},
+    [WB_OP_DELETE] = {wb_exec_delete, .source = true, .target = true},
+    [WB_OP_CHECK] = {wb_exec_check},
 };
 
 void wb_exec_fail(struct wb_exec *exec, struct wb_result *result, enum wb_scope scope,
@@ -63,14 +69,18 @@ void wb_exec_set_version(struct wb_exec *exec, struct wb_result *result,
 static enum wb_rc open_stores(struct wb_exec *exec, const struct operation *operation,
                               enum wb_scope *ret_scope, struct wb_err *err)
 {
+    const struct wb_task *task = exec->task;
+    struct wb_stores *stores = exec->env->stores;
+    exec->replica = operation->replica && task->from && *task->from;
+    const char *source = exec->replica ? task->from : task->source;
     *ret_scope = WB_SCOPE_SOURCE;
     if (operation->source &&
-        wb_stores_get(exec->env->stores, exec->task->source, &exec->source, err) != WB_OK)
-        return wb_err_prefix(err, "node \"%s\"", exec->task->source);
+        wb_stores_get(stores, source, WB_ACCESS_READ, &exec->source, err) != WB_OK)
+        return wb_err_prefix(err, "node \"%s\"", source);
     *ret_scope = WB_SCOPE_TARGET;
     if (operation->target &&
-        wb_stores_get(exec->env->stores, exec->task->target, &exec->target, err) != WB_OK)
-        return wb_err_prefix(err, "node \"%s\"", exec->task->target);
+        wb_stores_get(stores, task->target, WB_ACCESS_WRITE, &exec->target, err) != WB_OK)
+        return wb_err_prefix(err, "node \"%s\"", task->target);
     return WB_OK;
 }
 
@@ -119,6 +129,7 @@ static void results_begin(struct wb_exec *exec)
     report->op = task->op;
     report->partition = task->partition;
     report->source = task->source;
+    report->from = task->from;
     report->target = task->target;
     report->options = task->options;
     report->result_count = task->file_count;
@@ -129,6 +140,7 @@ static void results_begin(struct wb_exec *exec)
         report->results[i].attempt = task->files[i].attempt;
         report->results[i].path = task->files[i].path;
         report->results[i].instance = report->results[i].tag = report->results[i].mime = "";
+        report->results[i].free_bytes = -1;
         report->results[i].outcome = WB_OUTCOME_FAILED;
     }
 }
@@ -150,7 +162,7 @@ static void sweep(struct thread *thread, struct wb_exec *exec)
     int64_t count;
     int64_t now_ms = wb_clock_mono_ms();
     int64_t *last = wb_map_get(thread->swept, wb_span_str(exec->task->target));
-    if (!exec->target || (last && now_ms - *last < SWEEP_EVERY_MS))
+    if (last && now_ms - *last < SWEEP_EVERY_MS)
         return;
     last = wb_xcalloc(1, sizeof(*last));
     *last = now_ms;
@@ -178,7 +190,7 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     uint64_t nonce = wb_random_u64();
     wb_hex_format(wb_span_of(&nonce, sizeof(nonce)), exec.nonce);
     results_begin(&exec);
-    if (exec.task->op <= WB_OP_UNKNOWN || exec.task->op > WB_OP_DELETE) {
+    if (exec.task->op <= WB_OP_UNKNOWN || exec.task->op > WB_OP_CHECK) {
         (void)wb_err_set(&err, WB_CAT_UNSUPPORTED, "this worker does not know the operation");
         fail_task(&exec, WB_SCOPE_TRANSFER, &err);
         return;
@@ -186,12 +198,23 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     const struct operation *operation = &operations[exec.task->op];
     if (open_stores(&exec, operation, &scope, &err) == WB_OK) {
         execute_all(&exec, operation);
-        sweep(thread, &exec);
+        if (operation->target)
+            sweep(thread, &exec);
     } else
         fail_task(&exec, scope, &err);
     close_stores(&exec);
     for (size_t i = 0; i < report->result_count; i++)
         wb_metric_add(thread->bytes_total, (double)report->results[i].bytes);
+}
+
+static void refuse(const void *record, const struct wb_err *why, struct wb_arena *arena,
+                   struct wb_report *report)
+{
+    struct wb_err err = *why;
+    struct wb_exec exec = {.task = record, .report = report, .arena = arena};
+    results_begin(&exec);
+    err.retryable = exec.task->file_count > 1;
+    fail_task(&exec, WB_SCOPE_TRANSFER, &err);
 }
 
 static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
@@ -229,6 +252,7 @@ static const struct wb_worker_ops worker = {
     .thread_open = thread_open,
     .thread_close = thread_close,
     .execute = execute,
+    .refuse = refuse,
 };
 
 static enum wb_rc open_stage(const struct wb_stage_env *env, void **ret_self, struct wb_err *err)

@@ -32,6 +32,7 @@ static void verdict_begin(const struct wb_result *claim, struct wb_result *verdi
         .instance = claim->instance,
         .tag = claim->tag,
         .mime = claim->mime,
+        .free_bytes = -1,
         .started_ms = wb_clock_wall_ms(),
     };
 }
@@ -47,7 +48,7 @@ static void judge_one(struct thread *thread, struct wb_judge *judge, const struc
         wb_judge_fail(judge, verdict, unreachable);
     verdict->duration_ms = (wb_clock_mono_ns() - begin_ns) / 1000000;
     wb_metric_add(thread->bytes_total, (double)verdict->bytes);
-    if (verdict->outcome == WB_OUTCOME_MISMATCH)
+    if (verdict->outcome == WB_OUTCOME_MISMATCH && claim->outcome != WB_OUTCOME_PRESENT)
         wb_metric_add(thread->mismatches_total, 1);
 }
 
@@ -63,39 +64,72 @@ static void judge_all(struct thread *thread, struct wb_judge *judge, struct wb_r
     struct wb_err ignored;
     const struct wb_report *claims = judge->claims;
     struct wb_stores *stores = thread->env->stores;
-    if (wb_stores_get(stores, claims->target, &judge->target, &err) != WB_OK)
+    bool from = claims->from && *claims->from;
+    if (wb_stores_get(stores, claims->target, WB_ACCESS_READ, &judge->target, &err) != WB_OK)
         judge->target = NULL;
-    if (wb_stores_get(stores, claims->source, &judge->source, &ignored) != WB_OK)
+    if (wb_stores_get(stores, claims->source, WB_ACCESS_READ, &judge->source, &ignored) != WB_OK)
         judge->source = NULL;
+    judge->origin = judge->source;
+    if (from &&
+        wb_stores_get(stores, claims->from, WB_ACCESS_READ, &judge->origin, &ignored) != WB_OK)
+        judge->origin = NULL;
     for (size_t i = 0; i < claims->result_count; i++)
         if (wb_judge_concerns(&claims->results[i]))
             judge_one(thread, judge, &claims->results[i], &err,
                       &verdicts->results[verdicts->result_count++]);
     if (judge->target)
         wb_stores_put(stores, judge->target);
+    if (from && judge->origin)
+        wb_stores_put(stores, judge->origin);
     if (judge->source)
         wb_stores_put(stores, judge->source);
+}
+
+/* False when there is nothing to judge. */
+static bool verdicts_begin(const struct wb_report *claims, struct wb_arena *arena,
+                           struct wb_report *report)
+{
+    size_t count = count_concerned(claims);
+    const char *worker = report->worker;
+    if (count == 0)
+        return false;
+    *report = *claims;
+    report->worker = worker;
+    report->result_count = 0;
+    report->results = wb_arena_alloc(arena, count * sizeof(*report->results));
+    return true;
 }
 
 static void execute(void *self, const void *record, struct wb_arena *arena,
                     struct wb_report *report)
 {
     struct thread *thread = self;
-    const struct wb_report *claims = record;
-    size_t count = count_concerned(claims);
-    if (count == 0)
+    if (!verdicts_begin(record, arena, report))
         return;
-    const char *worker = report->worker;
-    *report = *claims;
-    report->worker = worker;
-    report->result_count = 0;
-    report->results = wb_arena_alloc(arena, count * sizeof(*report->results));
     struct wb_judge judge = {.env = thread->env,
                              .hasher = thread->hasher,
-                             .claims = claims,
+                             .claims = record,
                              .arena = arena,
-                             .medium = reads_medium(thread->env, claims)};
+                             .medium = reads_medium(thread->env, record)};
     judge_all(thread, &judge, report);
+}
+
+static void refuse(const void *record, const struct wb_err *why, struct wb_arena *arena,
+                   struct wb_report *report)
+{
+    struct wb_err err = *why;
+    const struct wb_report *claims = record;
+    struct wb_judge judge = {.claims = claims, .arena = arena};
+    if (!verdicts_begin(claims, arena, report))
+        return;
+    err.retryable = count_concerned(claims) > 1;
+    for (size_t i = 0; i < claims->result_count; i++) {
+        if (!wb_judge_concerns(&claims->results[i]))
+            continue;
+        struct wb_result *verdict = &report->results[report->result_count++];
+        verdict_begin(&claims->results[i], verdict);
+        wb_judge_fail(&judge, verdict, &err);
+    }
 }
 
 static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
@@ -132,6 +166,7 @@ static const struct wb_worker_ops worker = {
     .thread_open = thread_open,
     .thread_close = thread_close,
     .execute = execute,
+    .refuse = refuse,
 };
 
 static enum wb_rc open_stage(const struct wb_stage_env *env, void **ret_self, struct wb_err *err)

@@ -18,12 +18,17 @@ static bool same_etag(const char *a, const char *b)
     return !both || strcmp(a, b) == 0;
 }
 
-bool wb_version_same(const struct wb_version *a, const struct wb_version *b)
+bool wb_version_like(const struct wb_version *a, const struct wb_version *b)
 {
     if (!a || !b || a->size_bytes < 0 || b->size_bytes < 0 || a->mtime_ns < 0 || b->mtime_ns < 0)
         return false;
     return a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
-           same_kind(a->kind, b->kind) && same_etag(a->etag, b->etag);
+           same_kind(a->kind, b->kind);
+}
+
+bool wb_version_same(const struct wb_version *a, const struct wb_version *b)
+{
+    return wb_version_like(a, b) && same_etag(a->etag, b->etag);
 }
 
 const char *wb_file_kind_name(enum wb_file_kind kind)

@@ -26,6 +26,10 @@ struct wb_version {
  * have one. NULL equals nothing. */
 bool wb_version_same(const struct wb_version *a, const struct wb_version *b);
 
+/* The same without the etag, which each node has its own of: what a proved copy has in common with
+ * its source. */
+bool wb_version_like(const struct wb_version *a, const struct wb_version *b);
+
 /* "regular", "symlink", …; "unknown" for numbers out of range. The reverse gives UNKNOWN. */
 const char *wb_file_kind_name(enum wb_file_kind kind);
 enum wb_file_kind wb_file_kind_parse(const char *name);

@@ -4,6 +4,7 @@
 #include "core/stage/stores.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
@@ -26,6 +27,9 @@ struct entry {
     int64_t checked_ms;
     enum wb_rc checked_rc;
     struct wb_err checked_err;
+    char marker[WB_MARKER_MAX]; /* that the root must have; "": none is known */
+    enum wb_rc marker_rc;
+    struct wb_err marker_err;
 };
 
 struct wb_stores {
@@ -173,6 +177,33 @@ static enum wb_rc open_node(struct wb_stores *stores, struct entry *entry,
     return WB_OK;
 }
 
+/* True when the marker that the root must have is another one than before. */
+static bool learn_marker(struct wb_stores *stores, struct entry *entry, const char *name,
+                         struct wb_arena *arena)
+{
+    char before[WB_MARKER_MAX];
+    memcpy(before, entry->marker, sizeof(before));
+    const struct wb_node_health *health = wb_registry_health(stores->registry, name, arena);
+    (void)snprintf(entry->marker, sizeof(entry->marker), "%s", health ? health->marker : "");
+    return strcmp(before, entry->marker) != 0;
+}
+
+static void check_marker(struct entry *entry)
+{
+    char have[WB_MARKER_MAX];
+    struct wb_err *err = &entry->marker_err;
+    entry->marker_rc = WB_OK;
+    if (!*entry->marker)
+        return;
+    entry->marker_rc = wb_store_marker(entry->held->store, false, have, err);
+    if (entry->marker_rc == WB_OK && strcmp(have, entry->marker) != 0)
+        entry->marker_rc = wb_err_set(err, WB_CAT_UNREACHABLE,
+                                      "the root has another marker; is the right one mounted?");
+    else if (entry->marker_rc != WB_OK && err->category == WB_CAT_NOT_FOUND)
+        (void)wb_err_set(err, WB_CAT_UNREACHABLE, "the root lacks its marker; is it mounted?");
+    err->retryable = true;
+}
+
 /* A worker may hear of a task before it hears of the node: that passes, so it can be retried. */
 static enum wb_rc define(struct wb_stores *stores, struct entry *entry, const char *name,
                          struct wb_err *err)
@@ -187,27 +218,52 @@ static enum wb_rc define(struct wb_stores *stores, struct entry *entry, const ch
         return WB_ERROR;
     }
     uint64_t definition = definition_of(node);
-    if (entry->held && entry->definition != definition)
+    if (learn_marker(stores, entry, name, arena))
+        entry->checked_ms = 0;
+    if (entry->held && entry->definition != definition) {
         forget(stores, entry);
+        entry->checked_ms = 0;
+    }
     entry->generation = generation;
     entry->definition = definition;
     return entry->held ? WB_OK : open_node(stores, entry, node, arena, err);
+}
+
+/* A root that is another one than was opened, or was away, is opened anew; who still works in the
+ * one before goes on there. */
+static enum wb_rc check(struct wb_stores *stores, struct entry *entry, const char *name,
+                        struct wb_err *err)
+{
+    int64_t free_bytes;
+    enum wb_rc rc = wb_store_check(entry->held->store, &free_bytes, err);
+    if (rc != WB_OK && err->category == WB_CAT_UNREACHABLE) {
+        forget(stores, entry);
+        if (define(stores, entry, name, err) != WB_OK)
+            return WB_ERROR;
+        rc = wb_store_check(entry->held->store, &free_bytes, err);
+    }
+    if (rc == WB_OK)
+        check_marker(entry);
+    return rc;
+}
+
+static bool is_fresh(const struct entry *entry, int64_t now_ms)
+{
+    return entry->checked_ms && now_ms - entry->checked_ms < CHECK_EVERY_MS;
 }
 
 static enum wb_rc prepare(struct wb_stores *stores, struct entry *entry, const char *name,
                           struct wb_err *err)
 {
     int64_t now_ms = wb_clock_mono_ms();
-    bool fresh = entry->checked_ms && now_ms - entry->checked_ms < CHECK_EVERY_MS;
-    if (fresh && entry->checked_rc != WB_OK) {
+    if (is_fresh(entry, now_ms) && entry->checked_rc != WB_OK) {
         *err = entry->checked_err;
         return WB_ERROR;
     }
     enum wb_rc rc = define(stores, entry, name, err);
-    if (rc == WB_OK && !fresh) {
-        int64_t free_bytes;
-        rc = wb_store_check(entry->held->store, &free_bytes, err);
-    }
+    bool fresh = is_fresh(entry, now_ms);
+    if (rc == WB_OK && !fresh)
+        rc = check(stores, entry, name, err);
     if (!fresh || rc != WB_OK)
         entry->checked_ms = now_ms;
     entry->checked_rc = rc;
@@ -216,12 +272,23 @@ static enum wb_rc prepare(struct wb_stores *stores, struct entry *entry, const c
     return rc;
 }
 
-enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, struct wb_store **ret,
-                         struct wb_err *err)
+static enum wb_rc has_marker(const struct entry *entry, enum wb_access access, struct wb_err *err)
+{
+    bool hidden = access == WB_ACCESS_READ && entry->marker_err.category == WB_CAT_DENIED;
+    if (access == WB_ACCESS_LOOK || entry->marker_rc == WB_OK || hidden)
+        return WB_OK;
+    *err = entry->marker_err;
+    return WB_ERROR;
+}
+
+enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, enum wb_access access,
+                         struct wb_store **ret, struct wb_err *err)
 {
     struct entry *entry = entry_of(stores, node);
     pthread_mutex_lock(&entry->lock);
     enum wb_rc rc = prepare(stores, entry, node, err);
+    if (rc == WB_OK)
+        rc = has_marker(entry, access, err);
     if (rc == WB_OK)
         *ret = reference(stores, entry->held);
     pthread_mutex_unlock(&entry->lock);

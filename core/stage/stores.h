@@ -18,11 +18,21 @@ struct wb_stores *wb_stores_new(const struct wb_config *config, struct wb_regist
 /* All references must have been given back. Fits WB_AUTO. */
 void wb_stores_free(struct wb_stores **stores);
 
+/* What the caller is about to do, and what is demanded of the root for it besides being there.
+ * Where the node's health record names a marker, a root without it is not the node: nothing is
+ * written there, and nothing there counts as missing. */
+enum wb_access {
+    WB_ACCESS_LOOK, /* nothing */
+    WB_ACCESS_READ, /* the marker; one that must not be read is passed over */
+    WB_ACCESS_WRITE /* the marker */
+};
+
 /* The node's store, opened when it is not yet, opened anew when its definition changed or when the
  * check (at most once a second) says that the root went away. One reference: give it back. Errors:
- * those of the registry and of wb_store_open; a failed open is remembered for a second. */
-enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, struct wb_store **ret,
-                         struct wb_err *err) WB_MUST_USE;
+ * those of the registry, of wb_store_open and of wb_store_check, UNREACHABLE without the marker; a
+ * failure is remembered for a second. */
+enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, enum wb_access access,
+                         struct wb_store **ret, struct wb_err *err) WB_MUST_USE;
 void wb_stores_put(struct wb_stores *stores, struct wb_store *store);
 
 #endif

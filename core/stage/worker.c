@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/stage/backlog.h"
 #include "core/stage/dead.h"
+#include "core/stage/journal.h"
 #include "core/stage/pool.h"
 #include "core/stage/slot.h"
 #include "core/stage/tracker.h"
@@ -23,6 +25,7 @@ enum {
     REGISTRY_EVERY_MS = 50,
     FLUSH_MS = 5000,
     ARENA_MOST = 64 * 1024 * 1024,
+    ENDS_MOST = 2, /* of the process while a record is executed: then it is refused */
     TOPIC_MAX = 256,
     GROUP_MAX = 300
 };
@@ -40,6 +43,7 @@ struct worker {
     struct wb_consumer *consumer;
     struct wb_producer *producer;
     struct wb_backlog *backlog;
+    struct wb_journal *journal;
     char input[TOPIC_MAX];
     char output[TOPIC_MAX];
     struct wb_map *parts; /* partition -> struct part */
@@ -56,6 +60,7 @@ struct worker {
     size_t thread_count;
     struct wb_metric *records_total;
     struct wb_metric *dead_total;
+    struct wb_metric *poison_total;
     struct wb_metric *seconds;
     struct wb_metric *queue;
 };
@@ -123,7 +128,29 @@ static enum wb_rc bury(struct thread_state *state, struct wb_item *item, const s
                         item->message, why, wb_backlog_ticket(worker->backlog, item), err);
 }
 
-static enum wb_rc execute(struct thread_state *state, struct wb_item *item, struct wb_err *err)
+static void set_poison(int ends, struct wb_err *err)
+{
+    (void)wb_err_at(err, WB_SCOPE_TRANSFER, "", WB_CAT_INTERNAL,
+                    "executing this task ended the worker %d times", ends);
+    (void)snprintf(err->code, sizeof(err->code), "POISON");
+}
+
+static void refuse(struct thread_state *state, const struct wb_item *item, int ends,
+                   const void *record, struct wb_report *report)
+{
+    struct wb_err why;
+    struct worker *worker = state->worker;
+    set_poison(ends, &why);
+    wb_metric_add(worker->poison_total, 1);
+    WB_LOG(WB_LOG_ERROR, "record is refused", WB_LOG_STR("topic", worker->input),
+           WB_LOG_INT("partition", item->partition), WB_LOG_INT("offset", item->offset),
+           WB_LOG_STR("reason", why.text));
+    worker->ops->refuse(record, &why, state->arena, report);
+}
+
+/* `ends`: how many processes ended while they executed it. */
+static enum wb_rc execute_record(struct thread_state *state, struct wb_item *item, int ends,
+                                 struct wb_err *err)
 {
     void *record;
     struct wb_err why;
@@ -133,11 +160,33 @@ static enum wb_rc execute(struct thread_state *state, struct wb_item *item, stru
                            state->arena, &record, &why) != WB_OK)
         return bury(state, item, &why, err);
     struct wb_report report = {.worker = worker->stage->worker};
-    worker->ops->execute(state->self, record, state->arena, &report);
+    if (ends >= ENDS_MOST)
+        refuse(state, item, ends, record, &report);
+    else
+        worker->ops->execute(state->self, record, state->arena, &report);
     wb_metric_add(worker->records_total, 1);
     wb_metric_observe(worker->seconds, (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
     report.time_ms = wb_clock_wall_ms();
     return send_report(state, item, &report, err);
+}
+
+static enum wb_rc execute(struct thread_state *state, struct wb_item *item, struct wb_err *err)
+{
+    enum wb_rc rc;
+    struct wb_err why;
+    struct wb_journal_cell *cell;
+    struct wb_journal *journal = state->worker->journal;
+    int ends = wb_journal_begin(journal, item->partition, item->offset,
+                                wb_hash64_of(item->message->value), &cell);
+    if (ends > ENDS_MOST) {
+        /* It ended the process even when it was only read, to be refused. */
+        set_poison(ends, &why);
+        rc = bury(state, item, &why, err);
+    } else {
+        rc = execute_record(state, item, ends, err);
+    }
+    wb_journal_done(journal, cell);
+    return rc;
 }
 
 static enum wb_rc thread_open(struct thread_state *state, struct wb_err *err)
@@ -359,6 +408,7 @@ enum wb_rc wb_worker_drain(void *self, int timeout_ms, bool *ret_done, struct wb
     struct worker *worker = self;
     struct wb_message *message = NULL;
     worker->draining = true;
+    wb_journal_leave(worker->journal);
     wb_backlog_drop(worker->backlog, -1);
     if (pause_all(worker, true, err) != WB_OK ||
         wb_consumer_poll(worker->consumer, timeout_ms, &message, err) != WB_OK)
@@ -385,6 +435,9 @@ static void find_metrics(struct worker *worker)
                                            "Records executed.", labels);
     worker->dead_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_unreadable_total",
                                         "Records that could not be read.", labels);
+    worker->poison_total =
+        wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_poison_total",
+                       "Records refused because they ended the process.", labels);
     worker->seconds = wb_metrics_get(metrics, WB_METRIC_HISTOGRAM, "waybill_execution_seconds",
                                      "Time from taking up a record to its report.", labels);
     worker->queue = wb_metrics_get(metrics, WB_METRIC_GAUGE, "waybill_queue_records",
@@ -415,6 +468,7 @@ static enum wb_rc begin(struct worker *worker, struct wb_err *err)
 {
     const struct wb_config *config = worker->stage->config;
     if (wb_slot_take(config, worker->ops->name, &worker->slot, err) != WB_OK ||
+        wb_journal_open(worker->slot.folder, &worker->journal, err) != WB_OK ||
         wb_registry_new(config, &worker->env.registry, err) != WB_OK)
         return WB_ERROR;
     worker->env.stores = wb_stores_new(config, worker->env.registry);
@@ -460,6 +514,7 @@ void wb_worker_close(void *self)
     free(worker->threads);
     wb_consumer_free(&worker->consumer);
     wb_producer_free(&worker->producer);
+    wb_journal_close(&worker->journal);
     wb_slot_release(&worker->slot);
     wb_stores_free(&worker->env.stores);
     wb_registry_free(&worker->env.registry);

@@ -3,7 +3,8 @@
  * committed only when its report is durable and all before it are done, whatever the order of
  * completion. Redelivered records that are still being executed here are not executed twice.
  * Polling never waits for execution: partitions are paused while the queue is full. A record that
- * can't be decoded goes to waybill.dead untouched and the next one goes on. */
+ * can't be decoded goes to waybill.dead untouched and the next one goes on. A record that was being
+ * executed when the process ended, and again when the next one did, is refused (journal.h). */
 #ifndef WB_STAGE_WORKER_H
 #define WB_STAGE_WORKER_H
 
@@ -39,6 +40,10 @@ struct wb_worker_ops {
      * `report` points at lives in `arena` or in `record`. A report without results is not sent. */
     void (*execute)(void *self, const void *record, struct wb_arena *arena,
                     struct wb_report *report);
+    /* The same for a record that is not to be executed: each file has failed for `why`, which can
+     * be tried again where there are several, since then only one of them need be at fault. */
+    void (*refuse)(const void *record, const struct wb_err *why, struct wb_arena *arena,
+                   struct wb_report *report);
 };
 
 /* The stage ops' functions for a worker table: `static const struct wb_stage_ops ops = {.name =

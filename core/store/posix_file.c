@@ -115,20 +115,21 @@ enum wb_rc wb_posix_open(struct wb_store *store, enum wb_place place, struct wb_
     char shown[SHOWN_MAX];
     int folder WB_AUTO(wb_posix_close_fd) = -1;
     if (wb_posix_parent_fd(posix_of(store), place, path, false, name, &folder, err) != WB_OK)
-        return WB_ERROR;
+        return wb_posix_lacks(posix_of(store), err);
     struct posix_file *file = file_new(store);
     if (open_named(folder, name, medium, file, err) != WB_OK) {
         wb_posix_file_close(&file->base);
-        return wb_err_prefix(err, "\"%s\"", wb_path_show(path, shown, sizeof(shown)));
+        (void)wb_err_prefix(err, "\"%s\"", wb_path_show(path, shown, sizeof(shown)));
+        return wb_posix_lacks(posix_of(store), err);
     }
     *ret = &file->base;
     return WB_OK;
 }
 
-static enum wb_rc instance_check(const char *instance, struct wb_err *err)
+enum wb_rc wb_posix_instance_check(const char *instance, struct wb_err *err)
 {
     if (strlen(instance) >= WB_INSTANCE_MAX || *instance == 0 || *instance == '/' ||
-        strstr(instance, ".."))
+        strstr(instance, "..") || wb_posix_is_marker(instance))
         return wb_err_set(err, WB_CAT_INVALID, "bad instance name \"%.40s\"", instance);
     return WB_OK;
 }
@@ -167,7 +168,7 @@ enum wb_rc wb_posix_create(struct wb_store *store, const char *instance, enum wb
                            int64_t size_bytes, bool sparse, struct wb_file **ret,
                            struct wb_err *err)
 {
-    if (instance_check(instance, err) != WB_OK)
+    if (wb_posix_instance_check(instance, err) != WB_OK)
         return WB_ERROR;
     if (kind != WB_FILE_REGULAR && kind != WB_FILE_SYMLINK)
         return wb_err_set(err, WB_CAT_UNSUPPORTED, "only files and symbolic links can be staged");
@@ -188,7 +189,7 @@ enum wb_rc wb_posix_reopen(struct wb_store *store, const char *instance, struct 
 {
     char name[256];
     int folder WB_AUTO(wb_posix_close_fd) = -1;
-    if (instance_check(instance, err) != WB_OK ||
+    if (wb_posix_instance_check(instance, err) != WB_OK ||
         wb_posix_parent_fd(posix_of(store), WB_PLACE_STAGED, wb_span_str(instance), false, name,
                            &folder, err) != WB_OK)
         return WB_ERROR;

@@ -135,6 +135,8 @@ static enum wb_rc sweep_visit(void *arg, struct wb_span path, const struct wb_st
         return WB_OK;
     memcpy(instance, path.data, path.len);
     instance[path.len] = 0;
+    if (wb_posix_is_marker(instance))
+        return WB_OK;
     if (wb_posix_discard(&sweep->store->base, instance, err) != WB_OK)
         return WB_ERROR;
     sweep->count++;

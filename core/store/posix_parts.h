@@ -9,12 +9,12 @@
 
 struct posix_store {
     struct wb_store base; /* first */
-    pthread_mutex_t lock; /* root, staging */
     char *root_path;
-    int root_fd;
+    int root_fd; /* as opened: never another folder */
     dev_t root_dev;
     ino_t root_ino;
-    int staging_fd; /* -1: not made yet */
+    pthread_mutex_t lock; /* of staging_fd */
+    int staging_fd;       /* -1: not made yet */
     /* group commit: see posix_sync.c */
     pthread_mutex_t sync_lock;
     pthread_cond_t sync_done;
@@ -51,11 +51,24 @@ enum wb_rc wb_posix_place_fd(struct posix_store *store, enum wb_place place, int
 enum wb_rc wb_posix_parent_fd(struct posix_store *store, enum wb_place place, struct wb_span path,
                               bool make, char name[256], int *ret_fd,
                               struct wb_err *err) WB_MUST_USE;
+/* Opens a folder beneath another, no link followed; as open(2). */
+int wb_posix_open_beneath(int root, const char *path);
+/* UNREACHABLE instead of NOT_FOUND in `err` when the root is not the one that was opened: only a
+ * node that is there can be said to lack a file. Other errors stay. Returns WB_ERROR. */
+enum wb_rc wb_posix_lacks(struct posix_store *store, struct wb_err *err);
 /* close(2) for WB_AUTO. */
 void wb_posix_close_fd(int *fd);
 
+/* ---- posix_marker.c: marker of store.h ---- */
+enum wb_rc wb_posix_marker(struct wb_store *store, bool make, char *ret,
+                           struct wb_err *err) WB_MUST_USE;
+/* True for the name of the marker in the staging area, which no instance has. */
+bool wb_posix_is_marker(const char *name);
+
 /* ---- posix_file.c ---- */
 
+/* INVALID for what is no name of an instance. */
+enum wb_rc wb_posix_instance_check(const char *instance, struct wb_err *err) WB_MUST_USE;
 /* What lstat says, as the store's callers see it. */
 void wb_posix_stat_fill(const struct stat *info, struct wb_stat *ret);
 enum wb_rc wb_posix_open(struct wb_store *store, enum wb_place place, struct wb_span name,

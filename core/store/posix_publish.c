@@ -78,6 +78,46 @@ static enum wb_rc staged_check(int staged, const char *name, const struct wb_pub
     return WB_OK;
 }
 
+/* Where the file system lacks the flag, a link fails likewise when the name is taken. */
+static int rename_new(int from, const char *from_name, int to, const char *to_name)
+{
+    if (renameat2(from, from_name, to, to_name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return linkat(from, from_name, to, to_name, 0) == 0 ? unlinkat(from, from_name, 0) : -1;
+}
+
+/* Whether what is under the final name is the file that may be replaced. Somebody who puts another
+ * one there between this look and the rename loses it: no call replaces one file but not another.
+ */
+static enum wb_rc may_replace(int folder, const char *name, const struct wb_publish *item,
+                              bool *ret_there, struct wb_err *err)
+{
+    char tag[WB_TAG_MAX];
+    *ret_there = tag_of(folder, name, tag, err) == WB_OK;
+    if (!*ret_there)
+        return err->category == WB_CAT_NOT_FOUND ? WB_OK : WB_ERROR;
+    bool ours = item->replaces && strcmp(tag, item->replaces) == 0;
+    if (ours || strcmp(tag, item->tag) == 0)
+        return WB_OK;
+    return wb_store_not_ours(err);
+}
+
+static enum wb_rc rename_keeping(int staged, const char *staged_name, int folder, const char *name,
+                                 const struct wb_publish *item, struct wb_err *err)
+{
+    bool there;
+    if (may_replace(folder, name, item, &there, err) != WB_OK)
+        return WB_ERROR;
+    int rc = there ? renameat(staged, staged_name, folder, name)
+                   : rename_new(staged, staged_name, folder, name);
+    if (rc == 0)
+        return WB_OK;
+    return errno == EEXIST ? wb_store_not_ours(err)
+                           : wb_err_errno(err, errno, "cannot rename to the final name");
+}
+
 static enum wb_rc rename_to_final(struct posix_store *store, int staged, const char *staged_name,
                                   const struct wb_publish *item, bool sync, struct wb_err *err)
 {
@@ -85,8 +125,12 @@ static enum wb_rc rename_to_final(struct posix_store *store, int staged, const c
     int folder WB_AUTO(wb_posix_close_fd) = -1;
     if (wb_posix_parent_fd(store, WB_PLACE_FINAL, item->path, true, name, &folder, err) != WB_OK)
         return WB_ERROR;
-    if (renameat(staged, staged_name, folder, name) != 0)
+    if (item->keep) {
+        if (rename_keeping(staged, staged_name, folder, name, item, err) != WB_OK)
+            return WB_ERROR;
+    } else if (renameat(staged, staged_name, folder, name) != 0) {
         return wb_err_errno(err, errno, "cannot rename to the final name");
+    }
     if (sync && fsync(folder) != 0)
         return wb_err_errno(err, errno, "cannot sync the folder");
     return WB_OK;
@@ -98,6 +142,8 @@ static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item
     char name[256];
     int staged WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(item->instance);
+    if (wb_posix_instance_check(item->instance, err) != WB_OK)
+        return WB_ERROR;
     if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &staged, err) != WB_OK ||
         staged_check(staged, name, item, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? published_before(store, item, err) : WB_ERROR;
@@ -134,6 +180,8 @@ enum wb_rc wb_posix_discard(struct wb_store *base, const char *instance, struct 
     char name[256];
     int folder WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(instance);
+    if (wb_posix_instance_check(instance, err) != WB_OK)
+        return WB_ERROR;
     if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &folder, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? WB_OK : WB_ERROR;
     if (unlinkat(folder, name, 0) != 0 && errno != ENOENT)
@@ -146,7 +194,7 @@ enum wb_rc wb_posix_discard(struct wb_store *base, const char *instance, struct 
 static enum wb_rc put_back(int staging, const char *token, int folder, const char *name,
                            struct wb_err *err)
 {
-    if (renameat2(staging, token, folder, name, RENAME_NOREPLACE) != 0) {
+    if (rename_new(staging, token, folder, name) != 0) {
         if (errno != EEXIST)
             return wb_err_errno(err, errno, "cannot put \"%s\" back", name);
         (void)unlinkat(staging, token, 0);

@@ -1,4 +1,5 @@
 /* The root, the staging folder, and the way to anything beneath them. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -21,7 +22,7 @@ void wb_posix_close_fd(int *fd)
     *fd = -1;
 }
 
-static int open_beneath(int root, const char *path)
+int wb_posix_open_beneath(int root, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
                            .resolve =
@@ -31,7 +32,7 @@ static int open_beneath(int root, const char *path)
 
 static int open_or_make(int root, char *folder)
 {
-    int fd = open_beneath(root, folder);
+    int fd = wb_posix_open_beneath(root, folder);
     if (fd >= 0 || errno != ENOENT)
         return fd;
     char *slash = strrchr(folder, '/');
@@ -47,14 +48,14 @@ static int open_or_make(int root, char *folder)
     /* A folder is as durable as its entry in the one above. */
     if (fsync(parent) != 0)
         return -1;
-    return open_beneath(root, folder);
+    return wb_posix_open_beneath(root, folder);
 }
 
 static enum wb_rc make_staging(struct posix_store *store, struct wb_err *err)
 {
     if (mkdirat(store->root_fd, WB_STAGING_DIR, STAGING_MODE) != 0 && errno != EEXIST)
         return wb_err_errno(err, errno, "cannot make the staging folder \"%s\"", WB_STAGING_DIR);
-    store->staging_fd = open_beneath(store->root_fd, WB_STAGING_DIR);
+    store->staging_fd = wb_posix_open_beneath(store->root_fd, WB_STAGING_DIR);
     if (store->staging_fd < 0)
         return wb_err_errno(err, errno, "cannot open the staging folder \"%s\"", WB_STAGING_DIR);
     return WB_OK;
@@ -116,7 +117,7 @@ enum wb_rc wb_posix_parent_fd(struct posix_store *store, enum wb_place place, st
         return WB_OK;
     }
     *slash = 0;
-    int fd = make ? open_or_make(root, folder) : open_beneath(root, folder);
+    int fd = make ? open_or_make(root, folder) : wb_posix_open_beneath(root, folder);
     if (fd < 0)
         return folder_failed(errno, make, path, err);
     *ret_fd = fd;
@@ -137,40 +138,76 @@ static void store_close(struct wb_store *base)
     free(store);
 }
 
-/* Opens the path anew and takes it for the root when it is another folder than before. */
-static enum wb_rc root_renew(struct posix_store *store, struct wb_err *err)
+/* The node is at fault here, not a file: that may pass whatever it is. */
+static enum wb_rc root_failed(const struct posix_store *store, int errnum, struct wb_err *err)
+{
+    (void)wb_err_errno(err, errnum, "root \"%s\" cannot be used", store->root_path);
+    if (err->category == WB_CAT_NOT_FOUND)
+        err->category = WB_CAT_UNREACHABLE;
+    err->retryable = true;
+    return WB_ERROR;
+}
+
+static enum wb_rc root_open(const struct posix_store *store, int *ret_fd, struct stat *ret_info,
+                            struct wb_err *err)
+{
+    *ret_fd = open(store->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*ret_fd < 0 || fstat(*ret_fd, ret_info) != 0)
+        return root_failed(store, errno, err);
+    return WB_OK;
+}
+
+/* The path may lead to another folder than it did: unmounted, replaced. What was opened is kept, so
+ * that nothing is ever written to the one instead of the other. */
+static enum wb_rc root_same(const struct posix_store *store, struct wb_err *err)
 {
     struct stat info;
-    int fd WB_AUTO(wb_posix_close_fd) = open(store->root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        int errnum = errno;
-        (void)wb_err_errno(err, errnum, "root \"%s\" cannot be opened", store->root_path);
-        err->category = WB_CAT_UNREACHABLE;
-        err->retryable = true;
+    int fd WB_AUTO(wb_posix_close_fd) = -1;
+    if (root_open(store, &fd, &info, err) != WB_OK)
         return WB_ERROR;
+    if (info.st_dev == store->root_dev && info.st_ino == store->root_ino)
+        return WB_OK;
+    return wb_err_set(err, WB_CAT_UNREACHABLE, "root \"%s\" is another folder than was opened",
+                      store->root_path);
+}
+
+enum wb_rc wb_posix_lacks(struct posix_store *store, struct wb_err *err)
+{
+    struct wb_err root_err;
+    if (err->category == WB_CAT_NOT_FOUND && root_same(store, &root_err) != WB_OK)
+        *err = root_err;
+    return WB_ERROR;
+}
+
+/* Looks into the folder: a medium that fails shows it here and not in what the kernel remembers. */
+static enum wb_rc root_reads(const struct posix_store *store, struct wb_err *err)
+{
+    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (!folder) {
+        int errnum = errno;
+        wb_posix_close_fd(&fd);
+        return root_failed(store, errnum, err);
     }
-    (void)pthread_mutex_lock(&store->lock);
-    if (store->root_fd < 0 || info.st_dev != store->root_dev || info.st_ino != store->root_ino) {
-        wb_posix_close_fd(&store->root_fd);
-        wb_posix_close_fd(&store->staging_fd);
-        store->root_fd = fd;
-        store->root_dev = info.st_dev;
-        store->root_ino = info.st_ino;
-        fd = -1;
-    }
-    (void)pthread_mutex_unlock(&store->lock);
-    return WB_OK;
+    errno = 0;
+    bool failed = !readdir(folder) && errno != 0;
+    int errnum = errno;
+    (void)closedir(folder);
+    return failed ? root_failed(store, errnum, err) : WB_OK;
 }
 
 static enum wb_rc store_check(struct wb_store *base, int64_t *ret_free_bytes, struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     struct statvfs space;
-    int fd WB_AUTO(wb_posix_close_fd) = -1;
-    if (root_renew(store, err) != WB_OK ||
-        wb_posix_place_fd(store, WB_PLACE_FINAL, &fd, err) != WB_OK)
+    if (root_same(store, err) != WB_OK || root_reads(store, err) != WB_OK)
         return WB_ERROR;
-    *ret_free_bytes = fstatvfs(fd, &space) == 0 ? (int64_t)(space.f_bavail * space.f_frsize) : -1;
+    if (fstatvfs(store->root_fd, &space) == 0)
+        *ret_free_bytes = (int64_t)(space.f_bavail * space.f_frsize);
+    else if (errno == ENOSYS)
+        *ret_free_bytes = -1;
+    else
+        return root_failed(store, errno, err);
     return WB_OK;
 }
 
@@ -181,7 +218,6 @@ static enum wb_rc store_stat(struct wb_store *base, enum wb_place place, struct 
     char name[256];
     char shown[SHOWN_MAX];
     struct stat info;
-    struct wb_err root_err;
     int fd WB_AUTO(wb_posix_close_fd) = -1;
     if (wb_posix_parent_fd(store, place, path, false, name, &fd, err) == WB_OK) {
         if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -191,16 +227,14 @@ static enum wb_rc store_stat(struct wb_store *base, enum wb_place place, struct 
         (void)wb_err_errno(err, errno, "cannot look at \"%s\"",
                            wb_path_show(path, shown, sizeof(shown)));
     }
-    /* Only a node whose root is there and the right one can be said to lack a file. */
-    if (err->category == WB_CAT_NOT_FOUND && root_renew(store, &root_err) != WB_OK)
-        *err = root_err;
-    return WB_ERROR;
+    return wb_posix_lacks(store, err);
 }
 
 static const struct wb_store_ops ops = {
     .scheme = "file",
     .close = store_close,
     .check = store_check,
+    .marker = wb_posix_marker,
     .stat = store_stat,
     .list = wb_posix_list,
     .open = wb_posix_open,
@@ -232,6 +266,7 @@ static const struct wb_store_caps caps = {
 enum wb_rc wb_posix_new(const char *node, const char *path, struct wb_store **ret,
                         struct wb_err *err)
 {
+    struct stat info;
     struct posix_store *store = wb_xcalloc(1, sizeof(*store));
     store->base.ops = &ops;
     store->base.caps = caps;
@@ -241,10 +276,12 @@ enum wb_rc wb_posix_new(const char *node, const char *path, struct wb_store **re
     (void)pthread_mutex_init(&store->lock, NULL);
     (void)pthread_mutex_init(&store->sync_lock, NULL);
     (void)pthread_cond_init(&store->sync_done, NULL);
-    if (root_renew(store, err) != WB_OK) {
+    if (root_open(store, &store->root_fd, &info, err) != WB_OK) {
         store_close(&store->base);
         return WB_ERROR;
     }
+    store->root_dev = info.st_dev;
+    store->root_ino = info.st_ino;
     *ret = &store->base;
     return WB_OK;
 }

@@ -17,7 +17,7 @@
 #include "core/base/config.h"
 #include "core/base/version.h"
 
-enum { WB_ETAG_MAX = 128, WB_TAG_MAX = 128, WB_INSTANCE_MAX = 200 };
+enum { WB_ETAG_MAX = 128, WB_TAG_MAX = 128, WB_INSTANCE_MAX = 200, WB_MARKER_MAX = 64 };
 
 enum wb_place { WB_PLACE_FINAL, WB_PLACE_STAGED };
 
@@ -65,6 +65,8 @@ struct wb_publish {
     const char *instance;
     const char *tag; /* of the proved instance: another one is never published */
     struct wb_span path;
+    bool keep;            /* replace nothing but the file with the tag `replaces` */
+    const char *replaces; /* "" or NULL: there should be none */
     enum wb_rc rc;
     struct wb_err err; /* NOT_FOUND: neither staged nor published: copy again */
 };
@@ -82,9 +84,15 @@ struct wb_store_ops {
     /* Frees all; open files must be closed before. */
     void (*close)(struct wb_store *store);
 
-    /* Cheap probe: the root is there, is a folder, is the one that was opened (re-opens it when it
-     * came back). UNREACHABLE otherwise. `ret_free_bytes` -1 where not known. */
+    /* Cheap probe: the root is there, can be read and is the one that was opened. UNREACHABLE when
+     * it is away or another one (open the node anew then), otherwise as the node's fault is; all
+     * can be tried again. `ret_free_bytes` -1 where not known. */
     enum wb_rc (*check)(struct wb_store *store, int64_t *ret_free_bytes, struct wb_err *err);
+
+    /* The marker of the root, a text of the node's own by which it is known again: `ret` holds
+     * WB_MARKER_MAX. `make`: one is drawn when there is none, durably; what is there is never
+     * replaced. NOT_FOUND when there is none; nothing is made or changed without `make`. */
+    enum wb_rc (*marker)(struct wb_store *store, bool make, char *ret, struct wb_err *err);
 
     /* Looks at a name, never follows a link at its end. NOT_FOUND only when the node is healthy and
      * really lacks it (a parent that is no directory counts as lacking it). */
@@ -113,7 +121,8 @@ struct wb_store_ops {
 
     /* Publishes `count` sealed instances under their final names, making folders as needed,
      * replacing what is there atomically, each at most once: an instance whose tag is already under
-     * the final name counts as published. When this returns WB_OK each item has its own rc, and
+     * the final name counts as published. With `keep` a file that is not the named one stays:
+     * CONFLICT, not to be tried again. When this returns WB_OK each item has its own rc, and
      * each with WB_OK is durable. WB_ERROR: nothing can be said of any of them. */
     enum wb_rc (*publish)(struct wb_store *store, struct wb_publish *items, size_t count,
                           struct wb_err *err);
@@ -166,6 +175,14 @@ struct wb_store_ops {
     void (*file_close)(struct wb_file *file);
 };
 
+/* The one error for a file that has to stay where ours should go. Returns WB_ERROR. */
+static inline enum wb_rc wb_store_not_ours(struct wb_err *err)
+{
+    (void)wb_err_set(err, WB_CAT_CONFLICT, "a file that is not ours is there");
+    err->retryable = false;
+    return WB_ERROR;
+}
+
 /* Backends embed these as their first member. */
 struct wb_store {
     const struct wb_store_ops *ops;
@@ -200,6 +217,12 @@ static inline enum wb_rc wb_store_check(struct wb_store *store, int64_t *ret_fre
                                         struct wb_err *err)
 {
     return store->ops->check(store, ret_free_bytes, err);
+}
+
+static inline enum wb_rc wb_store_marker(struct wb_store *store, bool make, char *ret,
+                                         struct wb_err *err)
+{
+    return store->ops->marker(store, make, ret, err);
 }
 
 static inline enum wb_rc wb_store_stat(struct wb_store *store, enum wb_place place,

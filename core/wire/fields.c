@@ -142,6 +142,7 @@ static const struct wb_field task_file_fields[] = {
      .size = sizeof(struct wb_range),
      .count_offset = offsetof(struct wb_task_file, range_count)},
     {.name = "fresh", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_task_file, fresh)},
+    {.name = "replaces", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_task_file, replaces)},
     {.name = NULL},
 };
 

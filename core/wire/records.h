@@ -75,6 +75,7 @@ struct wb_task_file {
     const char *instance;       /* RANGE, SEAL, PUBLISH, DISCARD */
     const char *tag;            /* PUBLISH: of the proved instance; COPY, DELETE: of the file that
                                    we published there last ("" when never) */
+    const char *replaces;       /* PUBLISH: tag of the file that we published there last */
     struct wb_span sha256;      /* claimed by the producer, 32 bytes or empty */
     struct wb_range *ranges;    /* RANGE: what to copy; SEAL: all, with their tags */
     size_t range_count;

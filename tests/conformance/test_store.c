@@ -380,6 +380,90 @@ static void a_root_that_went_away_is_no_empty_node(void **state)
     assert_true(free_bytes > 0);
 }
 
+static void another_root_in_its_place_is_not_taken_for_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_stat stat;
+    struct wb_file *file = NULL;
+    char moved[96];
+    char tag[WB_TAG_MAX];
+    int64_t free_bytes;
+    stage(fixture->store, "j.1", "hello", 1, tag);
+    (void)snprintf(moved, sizeof(moved), "%s.moved", fixture->root);
+    assert_int_equal(rename(fixture->root, moved), 0);
+    assert_int_equal(mkdir(fixture->root, 0700), 0);
+    check_fails(wb_store_check(fixture->store, &free_bytes, &err), WB_CAT_UNREACHABLE, "another");
+    check_fails(wb_store_stat(fixture->store, WB_PLACE_FINAL, wb_span_str("x"), &stat, &err),
+                WB_CAT_UNREACHABLE, "another");
+    check_fails(wb_store_read(fixture->store, WB_PLACE_FINAL, wb_span_str("x"), false, &file, &err),
+                WB_CAT_UNREACHABLE, "another");
+    check_ok(publish(fixture->store, "j.1", tag, "x", &err));
+    assert_int_equal(rmdir(fixture->root), 0); /* fails when anything got in */
+    assert_int_equal(rename(moved, fixture->root), 0);
+    check_content(fixture->store, "x", "hello");
+}
+
+static void a_marker_is_made_once_and_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_store *store = fixture->store;
+    struct wb_err err;
+    char first[WB_MARKER_MAX];
+    char again[WB_MARKER_MAX];
+    char place[160];
+    int64_t count;
+    (void)snprintf(place, sizeof(place), "%s/.waybill", fixture->root);
+    check_fails(wb_store_marker(store, false, again, &err), WB_CAT_NOT_FOUND, "");
+    assert_int_equal(access(place, F_OK), -1);
+    check_ok(wb_store_marker(store, true, first, &err));
+    assert_true(strlen(first) >= 16);
+    check_ok(wb_store_marker(store, true, again, &err));
+    assert_string_equal(first, again);
+    check_ok(wb_store_sweep(store, -1000, &count, &err));
+    check_fails(wb_store_discard(store, "marker", &err), WB_CAT_INVALID, "marker");
+    check_fails(publish(store, "marker", "1-2-3", "x", &err), WB_CAT_INVALID, "marker");
+    check_ok(wb_store_marker(store, false, again, &err));
+    assert_string_equal(first, again);
+}
+
+static void a_stranger_is_kept_where_that_is_asked(void **state)
+{
+    struct wb_store *store = ((struct fixture *)*state)->store;
+    struct wb_err err;
+    char stranger[WB_TAG_MAX];
+    char ours[WB_TAG_MAX];
+    char newer[WB_TAG_MAX];
+    stage(store, "j.0", "stranger", 1, stranger);
+    stage(store, "j.1", "ours", 2, ours);
+    struct wb_publish item = {
+        .instance = "j.1", .tag = ours, .path = wb_span_str("x"), .keep = true, .replaces = ""};
+    check_ok(publish(store, "j.0", stranger, "x", &err));
+    check_ok(wb_store_publish(store, &item, 1, &err));
+    assert_int_equal(item.rc, WB_ERROR);
+    assert_int_equal(item.err.category, WB_CAT_CONFLICT);
+    assert_false(item.err.retryable);
+    check_content(store, "x", "stranger");
+    item.replaces = "1-2-3";
+    check_ok(wb_store_publish(store, &item, 1, &err));
+    assert_int_equal(item.err.category, WB_CAT_CONFLICT);
+    check_content(store, "x", "stranger");
+
+    item.path = wb_span_str("y");
+    check_ok(wb_store_publish(store, &item, 1, &err));
+    assert_int_equal(item.rc, WB_OK);
+    check_content(store, "y", "ours");
+    check_ok(wb_store_publish(store, &item, 1, &err));
+    assert_int_equal(item.rc, WB_OK);
+    stage(store, "j.2", "newer", 3, newer);
+    item.instance = "j.2";
+    item.replaces = ours;
+    item.tag = newer;
+    check_ok(wb_store_publish(store, &item, 1, &err));
+    assert_int_equal(item.rc, WB_OK);
+    check_content(store, "y", "newer");
+}
+
 static void old_garbage_is_swept_and_only_that(void **state)
 {
     struct wb_store *store = ((struct fixture *)*state)->store;
@@ -428,6 +512,9 @@ int main(void)
         STORE_TEST(holes_stay_holes),
         STORE_TEST(a_listing_names_files_but_not_what_is_staged),
         STORE_TEST(a_root_that_went_away_is_no_empty_node),
+        STORE_TEST(another_root_in_its_place_is_not_taken_for_it),
+        STORE_TEST(a_marker_is_made_once_and_stays),
+        STORE_TEST(a_stranger_is_kept_where_that_is_asked),
         STORE_TEST(old_garbage_is_swept_and_only_that),
         cmocka_unit_test(urls_are_checked),
     };

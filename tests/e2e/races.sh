@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Tasks that come late or twice, given by hand to a real transfer worker, and claims that are wrong,
-# given to a real verifier.
+# Tasks that come late or twice, or that meet nodes which are not as they should be, given by hand
+# to a real transfer worker, and claims that are wrong, given to a real verifier.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 export WAYBILL_STATE_DIR=$WB_SCRATCH/state WAYBILL_HTTP_LISTEN=''
-mkdir -p "$WB_SCRATCH/a" "$WB_SCRATCH/b"
 wb topics init -q
-for node in a b; do wb node add $node "file://$WB_SCRATCH/$node" -q; done
+for node in a b c; do
+    mkdir -p "$WB_SCRATCH/$node"
+    wb node add $node "file://$WB_SCRATCH/$node" -q
+done
 start_stage transfer run transfer
 start_stage verifier run verifier
-"$(dirname "$0")/../../build/debug/tests/e2e/races/test_races"
+for program in test_races test_nodes; do
+    "$(dirname "$0")/../../build/debug/tests/e2e/races/$program"
+done
 # shellcheck disable=SC2119 # no names: all
 stop_stages
