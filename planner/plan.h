@@ -24,6 +24,7 @@ struct wb_policy {
     int64_t direct_below_bytes;
     int64_t chunk_bytes;
     int64_t deadline_ms; /* an answer to a task is due by then */
+    int32_t lost_most;   /* tasks in a row without an answer, then dead */
     bool random_writes;  /* the target takes ranges in any order */
 };
 
@@ -46,6 +47,8 @@ enum wb_input_kind {
     WB_INPUT_REPORT,  /* transfer's answer: `op`, `result` */
     WB_INPUT_VERDICT, /* verifier's answer: `op`, `result` */
     WB_INPUT_TIMER,   /* the job's `due_ms` has passed without an answer */
+    WB_INPUT_CANCEL,  /* nobody wants what was accepted before `until_ms` */
+    WB_INPUT_DEFER,   /* a WAITING job is not to be given out before `until_ms` */
     WB_INPUT_KIND_COUNT
 };
 
@@ -56,6 +59,14 @@ struct wb_input {
     const struct wb_event_ref *event;
     enum wb_op op;
     const struct wb_result *result;
+    const char *from; /* REPORT, VERDICT: the node that was read instead of the source, or "" */
+    bool excused;     /* a failure is a node's or the workers', not the file's: not counted */
+    /* A proved replica of this file on another node: that of `from` where one was read, else any
+     * that could be; NULL: none. */
+    const struct wb_replica *other;
+    int64_t until_ms;
+    enum wb_end cancel_end; /* SUPERSEDED or DEAD */
+    const char *reason;
 };
 
 /* One file of a task to be; the shell groups them into tasks. */
@@ -63,6 +74,7 @@ struct wb_intent {
     enum wb_op op;
     int32_t partition;
     const char *source;
+    const char *from; /* "": the source itself is read */
     const char *target;
     struct wb_options options;
     int64_t max_file_bytes;

@@ -1,5 +1,6 @@
 /* Ranges of one large file: given out a few at a time, proved in any order, resumed at the first
- * one missing. A range that fails or does not match costs that range only. */
+ * one missing. A range that fails or does not match costs that range only: the others go on,
+ * whatever the attempt that they were given in. */
 #include <string.h>
 
 #include "planner/plan_parts.h"
@@ -45,9 +46,13 @@ void wb_chunks_opened(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_result *result = step->input->result;
-    job->version = wb_version_copy(step->arena, result->version);
+    /* A replica that serves as source keeps the version of the source, and its ranges. */
+    if (!*step->input->from)
+        job->version = wb_version_copy(step->arena, result->version);
     job->instance = wb_arena_strdup(step->arena, result->instance);
-    job->chunk_bytes = wb_plan_chunk_bytes(step->policy, job->version->size_bytes);
+    job->chunk_bytes = *step->input->from
+                           ? step->input->other->chunk_bytes
+                           : wb_plan_chunk_bytes(step->policy, job->version->size_bytes);
     size_t count = (size_t)((job->version->size_bytes + job->chunk_bytes - 1) / job->chunk_bytes);
     job->given = wb_span_of(wb_arena_alloc(step->arena, count), count);
     job->digests =
@@ -142,19 +147,25 @@ void wb_chunks_free_given(struct wb_job *job, struct wb_arena *arena)
 /* What was staged is of no use any more when the source moved on or the instance is lost. */
 static bool spoils_instance(const struct wb_err *err)
 {
-    return err->category == WB_CAT_CHANGED || err->category == WB_CAT_NOT_FOUND;
+    return err->category == WB_CAT_CHANGED || err->category == WB_CAT_NOT_FOUND || !err->retryable;
 }
 
-static void range_failed(struct wb_step *step, const struct wb_err *err)
+/* The ranges that a result names may be given again. False: none of them was out. */
+static bool free_ranges(struct wb_step *step)
 {
-    wb_chunks_free_given(step->job, step->arena);
-    if (spoils_instance(err) || !err->retryable) {
-        wb_drop_instance(step);
-        step->job->version = NULL;
-    } else if (step->job->attempt + 1 >= step->job->max_attempts) {
-        wb_drop_instance(step);
+    bool any = false;
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    uint8_t *given = given_of(job, step->arena);
+    for (size_t i = 0; i < result->range_count; i++) {
+        int64_t index = range_index(job, &result->ranges[i]);
+        if (index < 0 || given[index] != WB_RANGE_GIVEN)
+            continue;
+        given[index] = WB_RANGE_FREE;
+        any = true;
     }
-    wb_job_fail(step, err);
+    step->link->job_dirty |= any;
+    return any;
 }
 
 static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
@@ -162,24 +173,34 @@ static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
                                           .retryable = true,
                                           .text = "failed without a reason"};
 
+/* While the job waits for its next try, the ranges that are out still come in. */
+static void range_failed(struct wb_step *step, const struct wb_err *err)
+{
+    struct wb_job *job = step->job;
+    if (!free_ranges(step) || job->state != WB_JOB_RANGING)
+        return;
+    bool last = job->attempt + 1 >= job->max_attempts && !step->input->excused;
+    if (spoils_instance(err) || last) {
+        wb_drop_instance(step);
+        job->version = NULL;
+    }
+    wb_job_fail(step, err);
+}
+
 void wb_chunks_report(struct wb_step *step)
 {
     const struct wb_result *result = step->input->result;
-    bool ours = strcmp(result->instance, step->job->instance) == 0;
-    if (!ours || result->attempt != step->job->attempt)
+    if (strcmp(result->instance, step->job->instance) != 0 || !step->job->chunk_bytes)
         return;
     if (result->outcome == WB_OUTCOME_FAILED)
         range_failed(step, result->error ? result->error : &unexplained);
-    else if (result->outcome == WB_OUTCOME_ABSENT)
+    else if (result->outcome == WB_OUTCOME_ABSENT && result->attempt == step->job->attempt)
         wb_job_source_gone(step);
 }
 
-static void prove_range(struct wb_step *step, const struct wb_range *range)
+static void prove_range(struct wb_step *step, const struct wb_range *range, int64_t index)
 {
     struct wb_job *job = step->job;
-    int64_t index = range_index(job, range);
-    if (index < 0 || range->digest.len != WB_DIGEST_SIZE)
-        return;
     given_of(job, step->arena)[index] = WB_RANGE_PROVED;
     uint8_t *digests = own(step->arena, &job->digests);
     memcpy(digests + index * WB_DIGEST_SIZE, range->digest.data, WB_DIGEST_SIZE);
@@ -187,21 +208,38 @@ static void prove_range(struct wb_step *step, const struct wb_range *range)
         job->range_tags[index] = wb_arena_strdup(step->arena, range->tag);
 }
 
+/* False when the bytes were read at a replica that has rotted; the job went another way then. */
+static bool prove_ranges(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    for (size_t i = 0; i < result->range_count; i++) {
+        const struct wb_range *range = &result->ranges[i];
+        int64_t index = range_index(job, range);
+        if (index < 0 || range->digest.len != WB_DIGEST_SIZE)
+            continue;
+        if (!wb_other_digests_fit(step, (size_t)index, range, 1)) {
+            wb_other_give_up(step, NULL);
+            return false;
+        }
+        prove_range(step, range, index);
+    }
+    step->link->job_dirty = true;
+    return true;
+}
+
 void wb_chunks_verdict(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_result *result = step->input->result;
-    if (strcmp(result->instance, job->instance) != 0 || !job->chunk_bytes)
+    bool may = job->state == WB_JOB_RANGING || job->state == WB_JOB_WAITING;
+    if (!may || strcmp(result->instance, job->instance) != 0 || !job->chunk_bytes)
         return;
     if (result->outcome != WB_OUTCOME_MATCH) {
-        if (result->attempt == job->attempt && job->state == WB_JOB_RANGING)
-            range_failed(step, result->error ? result->error : &unexplained);
+        range_failed(step, result->error ? result->error : &unexplained);
         return;
     }
-    for (size_t i = 0; i < result->range_count; i++)
-        prove_range(step, &result->ranges[i]);
-    step->link->job_dirty = true;
-    if (job->state != WB_JOB_RANGING)
+    if (!prove_ranges(step) || job->state != WB_JOB_RANGING)
         return;
     wb_job_move(step, WB_JOB_RANGING, step->input->now_ms + step->policy->deadline_ms);
     wb_chunks_give(step);

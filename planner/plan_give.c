@@ -20,6 +20,7 @@ static struct wb_intent *append(struct wb_step *step, enum wb_op op)
     intent->partition = step->link->partition;
     intent->source = step->link->source;
     intent->target = step->link->target;
+    intent->from = "";
     intent->not_after_ms = deadline(step);
     intent->file.job = intent->file.instance = intent->file.tag = "";
     intent->file.path = step->link->path;
@@ -33,6 +34,8 @@ struct wb_intent *wb_give(struct wb_step *step, enum wb_op op)
 {
     struct wb_intent *intent = append(step, op);
     intent->options = step->job->options;
+    intent->from = step->job->from;
+    intent->alone = step->job->unanswered > 0; /* what ends its worker ends nobody else's copy */
     intent->file.job = step->job->id;
     intent->file.attempt = step->job->attempt;
     return intent;
@@ -70,7 +73,8 @@ void wb_give_publish(struct wb_step *step)
     intent->file.instance = job->instance;
     intent->file.tag = job->tag;
     intent->file.version = job->version;
-    intent->alone = job->strategy != WB_STRATEGY_BATCH;
+    intent->alone |= job->strategy != WB_STRATEGY_BATCH;
+    intent->file.replaces = step->link->replica ? step->link->replica->tag : "";
     wb_job_move(step, WB_JOB_PUBLISHING, deadline(step));
 }
 
@@ -100,6 +104,7 @@ static void fill_copy(struct wb_step *step, struct wb_intent *intent)
     const struct wb_replica *replica = step->link->replica;
     intent->file.version = wb_version_copy(step->arena, &job->event.claim);
     intent->file.sha256 = job->event.sha256;
+    intent->file.fresh = job->fresh;
     if (proof_fits_claim(replica, &job->event)) {
         intent->file.known = replica->version;
         intent->file.tag = replica->tag;
@@ -114,7 +119,7 @@ static void give_copy(struct wb_step *step, enum wb_strategy strategy)
     bool batch = strategy == WB_STRATEGY_BATCH;
     struct wb_intent *intent = wb_give(step, WB_OP_COPY);
     fill_copy(step, intent);
-    intent->alone = !batch;
+    intent->alone |= !batch;
     /* A medium file may grow somewhat on the way; a forced strategy takes what comes. */
     intent->max_file_bytes = batch ? policy->batch_below_bytes - 1 : 2 * policy->direct_below_bytes;
     if (forced || !policy->random_writes)
@@ -157,6 +162,8 @@ static bool needs_size(const struct wb_step *step)
 static void give_written(struct wb_step *step)
 {
     struct wb_job *job = step->job;
+    if (wb_other_give(step))
+        return;
     if (needs_probe(step) || needs_size(step)) {
         give_probe(step);
         return;

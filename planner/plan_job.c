@@ -30,7 +30,7 @@ void wb_event_merge(struct wb_event_ref *into, const struct wb_event_ref *from)
         into->accepted_ms = from->accepted_ms;
 }
 
-static struct wb_err *error_copy(struct wb_arena *arena, const struct wb_err *err)
+struct wb_err *wb_error_copy(struct wb_arena *arena, const struct wb_err *err)
 {
     struct wb_err *copy = wb_arena_alloc(arena, sizeof(*copy));
     *copy = *err;
@@ -79,7 +79,7 @@ void wb_job_begin(struct wb_step *step, const struct wb_event_ref *event)
     job->partition = step->link->partition;
     job->event = *wb_event_copy(step->arena, event);
     job->mime = job->event.mime;
-    job->reason = job->instance = job->tag = "";
+    job->reason = job->instance = job->tag = job->from = "";
     job->created_ms = step->input->now_ms;
     adopt_policy(job, step->policy);
     step->link->job = step->job = job;
@@ -182,9 +182,11 @@ void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
         wb_job_begin(step, pending);
 }
 
-static bool counts(const struct wb_err *err)
+/* An answer that is missing or came too late says nothing of the file. */
+static bool counts(const struct wb_step *step, const struct wb_err *err)
 {
-    return err->category != WB_CAT_TIMEOUT && err->category != WB_CAT_EXPIRED &&
+    bool unanswered = err->scope == WB_SCOPE_TRANSFER && err->category == WB_CAT_TIMEOUT;
+    return !step->input->excused && !unanswered && err->category != WB_CAT_EXPIRED &&
            err->category != WB_CAT_CANCELLED;
 }
 
@@ -198,6 +200,8 @@ void wb_job_serve(struct wb_step *step, const struct wb_event_ref *event)
     job->pending = NULL;
     job->event = *newest;
     job->mime = newest->mime;
+    job->from = "";
+    job->fresh = false;
     job->id = new_id(step);
     step->link->job_dirty = true;
 }
@@ -214,17 +218,19 @@ static void take_pending(struct wb_step *step)
 void wb_job_fail(struct wb_step *step, const struct wb_err *err)
 {
     struct wb_job *job = step->job;
-    job->error = error_copy(step->arena, err);
+    job->error = wb_error_copy(step->arena, err);
     if (!job->first_error)
         job->first_error = job->error;
-    if (counts(err))
+    if (counts(step, err))
         job->attempt++;
-    if (!err->retryable || job->attempt >= job->max_attempts) {
-        wb_job_end(step, WB_END_DEAD, err->retryable ? "attempts used up" : "can't be retried");
+    bool other = wb_other_take(step, err);
+    bool used_up = job->attempt >= job->max_attempts && !other;
+    if ((!err->retryable && !other && !step->input->excused) || used_up) {
+        wb_job_end(step, WB_END_DEAD, used_up ? "attempts used up" : "can't be retried");
         return;
     }
     take_pending(step);
-    int64_t wait_ms = err->retry_after_ms;
+    int64_t wait_ms = other ? 1 : err->retry_after_ms;
     if (wait_ms <= 0)
         wait_ms = wb_plan_backoff_ms(step->policy->backoff_least_ms, step->policy->backoff_most_ms,
                                      job->attempt, step->input->entropy);

@@ -41,6 +41,7 @@ void wb_job_serve(struct wb_step *step, const struct wb_event_ref *event);
 /* `from` is older than `into`, which then stands for both. */
 void wb_event_merge(struct wb_event_ref *into, const struct wb_event_ref *from);
 struct wb_event_ref *wb_event_copy(struct wb_arena *arena, const struct wb_event_ref *event);
+struct wb_err *wb_error_copy(struct wb_arena *arena, const struct wb_err *err);
 struct wb_version *wb_version_copy(struct wb_arena *arena, const struct wb_version *version);
 
 /* ---- plan_give.c: what is asked of transfer ---- */
@@ -55,6 +56,25 @@ void wb_give_fences(struct wb_step *step);
 void wb_give_discard(struct wb_step *step, const char *instance);
 /* Drops what the job has staged, if anything. */
 void wb_drop_instance(struct wb_step *step);
+
+/* ---- plan_other.c: another proved replica as source ---- */
+
+/* The input's `other` holds the version that the job is about. */
+bool wb_other_fits(const struct wb_step *step);
+/* After a failure at the source: reads that replica next, where there is one. False: there is not,
+ * or the source may well do better the next time. */
+bool wb_other_take(struct wb_step *step, const struct wb_err *err);
+/* A WAITING job that reads from a replica is given out; false: it must read the source. */
+bool wb_other_give(struct wb_step *step);
+/* The digests that were read at the replica are those that were proved there. `index` is that of
+ * the first of `count` ranges. False: the replica has rotted, or is not known any more. */
+bool wb_other_digests_fit(const struct wb_step *step, size_t index, const struct wb_range *ranges,
+                          size_t count);
+/* What was read at a replica speaks of it, not of the source: absent, changed and too large are
+ * failures of the replica. True when the result was one of these, and was dealt with. */
+bool wb_other_failed(struct wb_step *step);
+/* The job reads its source again; the attempt failed for `err`, or (NULL) for rotten bytes. */
+void wb_other_give_up(struct wb_step *step, const struct wb_err *err);
 
 /* ---- plan_chunks.c: ranges ---- */
 

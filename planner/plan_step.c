@@ -68,6 +68,43 @@ static void on_give(struct wb_step *step)
         wb_give_next(step);
 }
 
+static void on_defer(struct wb_step *step)
+{
+    if (step->job && step->job->state == WB_JOB_WAITING)
+        wb_job_move(step, WB_JOB_WAITING, step->input->until_ms);
+}
+
+static const struct wb_err called_off = {.scope = WB_SCOPE_TRANSFER,
+                                         .category = WB_CAT_CANCELLED,
+                                         .code = "CANCELLED",
+                                         .text = "called off by an operator"};
+
+/* What was told to publish or to delete can't be called back: it ends as it ends. A dead job is
+ * ended already. */
+static bool can_be_called_off(const struct wb_job *job)
+{
+    return job->state != WB_JOB_PUBLISHING && job->state != WB_JOB_DELETING &&
+           job->state != WB_JOB_FENCING && job->state != WB_JOB_DEAD;
+}
+
+static void on_cancel(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    int64_t until_ms = step->input->until_ms;
+    if (!job || !can_be_called_off(job) || job->event.accepted_ms >= until_ms)
+        return;
+    if (job->pending && job->pending->accepted_ms < until_ms) {
+        struct wb_event_ref *newest = wb_event_copy(step->arena, job->pending);
+        wb_event_merge(newest, &job->event);
+        job->event = *newest;
+        job->pending = NULL;
+    }
+    wb_drop_instance(step);
+    if (step->input->cancel_end == WB_END_DEAD)
+        job->error = wb_error_copy(step->arena, &called_off);
+    wb_job_end(step, step->input->cancel_end, step->input->reason);
+}
+
 /* ---- answers of transfer ---- */
 
 static void plan_again(struct wb_step *step)
@@ -117,6 +154,13 @@ static void on_copied(struct wb_step *step)
     wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
 }
 
+/* The target holds a file that may be the same; the verifier compares. */
+static void on_present(struct wb_step *step)
+{
+    step->job->tag = wb_arena_strdup(step->arena, step->input->result->tag);
+    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+}
+
 static void on_copy(struct wb_step *step)
 {
     const struct wb_result *result = step->input->result;
@@ -124,9 +168,12 @@ static void on_copy(struct wb_step *step)
         on_copied(step);
         return;
     }
-    if (step->job->state != WB_JOB_COPYING || !is_this_attempt(step) || *step->job->instance)
+    bool waited_for = step->job->state == WB_JOB_COPYING && !*step->job->instance;
+    if (!waited_for || !is_this_attempt(step) || wb_other_failed(step))
         return;
-    if (result->outcome == WB_OUTCOME_CURRENT)
+    if (result->outcome == WB_OUTCOME_PRESENT)
+        on_present(step);
+    else if (result->outcome == WB_OUTCOME_CURRENT)
         wb_job_end(step, WB_END_VERIFIED, "the source still holds the proved version");
     else if (result->outcome == WB_OUTCOME_PROBED)
         plan_again(step);
@@ -134,6 +181,20 @@ static void on_copy(struct wb_step *step)
         wb_job_source_gone(step);
     else
         wb_job_fail(step, reason_of(result));
+}
+
+static void on_opened(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    if (*step->input->from && !wb_other_fits(step)) {
+        wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
+        wb_other_give_up(step, NULL);
+    } else if (result->version->size_bytes > 0) {
+        wb_chunks_opened(step);
+    } else {
+        wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
+        plan_again(step);
+    }
 }
 
 static void on_open(struct wb_step *step)
@@ -145,11 +206,15 @@ static void on_open(struct wb_step *step)
             wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
         return;
     }
-    if (opened && result->version->size_bytes > 0)
-        wb_chunks_opened(step);
+    if (wb_other_failed(step))
+        return;
+    if (opened)
+        on_opened(step);
+    else if (result->outcome == WB_OUTCOME_PRESENT)
+        on_present(step);
     else if (result->outcome == WB_OUTCOME_CURRENT)
         wb_job_end(step, WB_END_VERIFIED, "the source still holds the proved version");
-    else if (result->outcome == WB_OUTCOME_PROBED || opened)
+    else if (result->outcome == WB_OUTCOME_PROBED)
         plan_again(step);
     else if (result->outcome == WB_OUTCOME_ABSENT)
         wb_job_source_gone(step);
@@ -159,7 +224,8 @@ static void on_open(struct wb_step *step)
 
 static void on_range(struct wb_step *step)
 {
-    if (step->job->state == WB_JOB_RANGING)
+    bool may = step->job->state == WB_JOB_RANGING || step->job->state == WB_JOB_WAITING;
+    if (may && !wb_other_failed(step))
         wb_chunks_report(step);
 }
 
@@ -168,7 +234,7 @@ static void on_seal(struct wb_step *step)
     const struct wb_result *result = step->input->result;
     if (step->job->state != WB_JOB_SEALING || !is_this_attempt(step))
         return;
-    if (result->outcome == WB_OUTCOME_SEALED)
+    if (result->outcome == WB_OUTCOME_SEALED || wb_other_failed(step))
         return;
     wb_drop_instance(step);
     wb_job_fail(step, reason_of(result));
@@ -255,9 +321,10 @@ static void on_report(struct wb_step *step)
     const struct wb_result *result = step->input->result;
     enum wb_op op = step->input->op;
     bool staged = result->outcome == WB_OUTCOME_COPIED || result->outcome == WB_OUTCOME_OPENED;
-    if (is_ours(step) && op <= WB_OP_DELETE && report_handlers[op])
+    if (is_ours(step) && op <= WB_OP_DELETE && report_handlers[op]) {
+        step->job->unanswered = 0;
         report_handlers[op](step);
-    else if (!is_ours(step) && staged)
+    } else if (!is_ours(step) && staged)
         wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
 }
 
@@ -284,23 +351,67 @@ static void adopt_proof(struct wb_step *step)
     job->instance = wb_arena_strdup(step->arena, result->instance);
     job->tag = wb_arena_strdup(step->arena, result->tag);
     job->sha256 = wb_arena_span(step->arena, result->sha256);
-    if (result->version)
+    if (result->version && !*step->input->from)
         job->version = wb_version_copy(step->arena, result->version);
     look_again(step);
     wb_give_publish(step);
+}
+
+static void prove_copy(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    if (!wb_other_digests_fit(step, 0, result->ranges, result->range_count) ||
+        (*step->input->from && !wb_other_fits(step))) {
+        step->job->instance = wb_arena_strdup(step->arena, result->instance);
+        wb_other_give_up(step, NULL);
+        return;
+    }
+    if (*step->input->from)
+        step->job->version = wb_version_copy(step->arena, step->input->other->version);
+    if (result->range_count == 1)
+        step->job->digests = wb_arena_span(step->arena, result->ranges[0].digest);
+    adopt_proof(step);
+}
+
+/* The file that the target held was compared with the source: it counts as replicated if it is the
+ * same. Then only a copy will do. */
+static void on_comparison(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    const struct wb_result *result = step->input->result;
+    if (job->state != WB_JOB_COPYING || *job->instance || !is_this_attempt(step) || !*result->tag)
+        return;
+    if (result->outcome == WB_OUTCOME_MATCH && result->version && result->range_count == 1) {
+        job->tag = wb_arena_strdup(step->arena, result->tag);
+        job->version = wb_version_copy(step->arena, result->version);
+        job->sha256 = wb_arena_span(step->arena, result->sha256);
+        job->digests = wb_arena_span(step->arena, result->ranges[0].digest);
+        job->strategy = WB_STRATEGY_DIRECT;
+        look_again(step);
+        wb_job_end(step, WB_END_VERIFIED, "adopted: the target held the same bytes");
+        return;
+    }
+    wb_drop_instance(step);
+    job->fresh = true;
+    if (result->outcome == WB_OUTCOME_FAILED)
+        wb_job_fail(step, reason_of(result));
+    else
+        wb_job_requeue(step);
 }
 
 static void on_copy_verdict(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_result *result = step->input->result;
+    if (!*result->instance) {
+        on_comparison(step);
+        return;
+    }
     bool may = job->state == WB_JOB_COPYING || job->state == WB_JOB_WAITING;
     if (!may || (*job->instance && !is_our_instance(step)))
         return;
     if (result->outcome == WB_OUTCOME_MATCH && job->event.kind == WB_EVENT_WRITTEN) {
-        if (result->range_count == 1)
-            job->digests = wb_arena_span(step->arena, result->ranges[0].digest);
-        adopt_proof(step);
+        prove_copy(step);
     } else if (job->state == WB_JOB_COPYING && is_this_attempt(step)) {
         job->instance = wb_arena_strdup(step->arena, result->instance);
         wb_drop_instance(step);
@@ -324,7 +435,8 @@ static void on_verdict(struct wb_step *step)
 {
     if (!is_ours(step))
         return;
-    if (step->input->op == WB_OP_COPY)
+    step->job->unanswered = 0;
+    if (step->input->op == WB_OP_COPY || step->input->op == WB_OP_OPEN)
         on_copy_verdict(step);
     else if (step->input->op == WB_OP_RANGE)
         wb_chunks_verdict(step);
@@ -333,6 +445,19 @@ static void on_verdict(struct wb_step *step)
 }
 
 /* ---- time ---- */
+
+/* Whether others were answered meanwhile tells a task that ends its workers from workers that are
+ * not there. */
+static void lost(struct wb_step *step)
+{
+    struct wb_job *job = step->job;
+    if (!step->input->excused && ++job->unanswered >= step->policy->lost_most) {
+        job->error = wb_error_copy(step->arena, &no_answer);
+        wb_job_end(step, WB_END_DEAD, "its tasks get no answer, though workers answer others");
+        return;
+    }
+    wb_job_fail(step, &no_answer);
+}
 
 static void on_timer(struct wb_step *step)
 {
@@ -348,7 +473,7 @@ static void on_timer(struct wb_step *step)
         break;
     case WB_JOB_RANGING:
         wb_chunks_free_given(job, step->arena);
-        wb_job_fail(step, &no_answer);
+        lost(step);
         break;
     case WB_JOB_PROBING:
     case WB_JOB_COPYING:
@@ -356,7 +481,7 @@ static void on_timer(struct wb_step *step)
     case WB_JOB_SEALING:
     case WB_JOB_DELETING:
         wb_drop_instance(step);
-        wb_job_fail(step, &no_answer);
+        lost(step);
         break;
     default:
         break;
@@ -365,16 +490,19 @@ static void on_timer(struct wb_step *step)
 
 static handler *const input_handlers[WB_INPUT_KIND_COUNT] = {
     [WB_INPUT_EVENT] = on_event,     [WB_INPUT_GIVE] = on_give,   [WB_INPUT_REPORT] = on_report,
-    [WB_INPUT_VERDICT] = on_verdict, [WB_INPUT_TIMER] = on_timer,
+    [WB_INPUT_VERDICT] = on_verdict, [WB_INPUT_TIMER] = on_timer, [WB_INPUT_CANCEL] = on_cancel,
+    [WB_INPUT_DEFER] = on_defer,
 };
 
 void wb_plan_step(const struct wb_policy *policy, struct wb_link *link,
                   const struct wb_input *input, struct wb_outbox *outbox)
 {
+    struct wb_input known = *input;
+    known.from = input->from ? input->from : "";
     struct wb_step step = {.policy = policy,
                            .link = link,
                            .job = link->job,
-                           .input = input,
+                           .input = &known,
                            .outbox = outbox,
                            .arena = outbox->arena};
     input_handlers[input->kind](&step);
