@@ -41,9 +41,12 @@ struct wb_intent *wb_give(struct wb_step *step, enum wb_op op)
     return intent;
 }
 
+/* Names of instances are never used again, so a discard is right at any time. */
 void wb_give_discard(struct wb_step *step, const char *instance)
 {
-    append(step, WB_OP_DISCARD)->file.instance = instance;
+    struct wb_intent *intent = append(step, WB_OP_DISCARD);
+    intent->file.instance = instance;
+    intent->not_after_ms = 0;
 }
 
 void wb_drop_instance(struct wb_step *step)
@@ -61,9 +64,22 @@ void wb_drop_instance(struct wb_step *step)
 
 void wb_give_fences(struct wb_step *step)
 {
-    for (size_t i = 0; i < step->job->fence_count; i++)
-        wb_give(step, WB_OP_DISCARD)->file.instance = step->job->fences[i];
+    const struct wb_job *job = step->job;
+    for (size_t i = 0; i < job->fence_count; i++) {
+        struct wb_intent *intent = wb_give(step, WB_OP_DISCARD);
+        intent->file.instance = job->fences[i];
+        intent->file.tag = i < job->fence_tag_count ? job->fence_tags[i] : "";
+        intent->not_after_ms = 0;
+    }
     wb_job_move(step, WB_JOB_FENCING, deadline(step));
+}
+
+/* Of the file that we published last under the final name, as far as known. */
+static const char *tag_of_ours(const struct wb_step *step)
+{
+    if (*step->job->landed)
+        return step->job->landed;
+    return step->link->replica ? step->link->replica->tag : "";
 }
 
 void wb_give_publish(struct wb_step *step)
@@ -74,15 +90,14 @@ void wb_give_publish(struct wb_step *step)
     intent->file.tag = job->tag;
     intent->file.version = job->version;
     intent->alone |= job->strategy != WB_STRATEGY_BATCH;
-    intent->file.replaces = step->link->replica ? step->link->replica->tag : "";
+    intent->file.replaces = tag_of_ours(step);
     wb_job_move(step, WB_JOB_PUBLISHING, deadline(step));
 }
 
 static void give_delete(struct wb_step *step)
 {
     struct wb_intent *intent = wb_give(step, WB_OP_DELETE);
-    if (step->link->replica)
-        intent->file.tag = step->link->replica->tag;
+    intent->file.tag = tag_of_ours(step);
     wb_job_move(step, WB_JOB_DELETING, deadline(step));
 }
 

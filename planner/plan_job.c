@@ -68,9 +68,13 @@ void wb_job_begin(struct wb_step *step, const struct wb_event_ref *event)
 {
     const struct wb_job *dead = step->link->job;
     struct wb_job *job = wb_arena_alloc(step->arena, sizeof(*job));
+    job->landed = "";
     if (dead) {
         job->fences = dead->fences;
         job->fence_count = dead->fence_count;
+        job->fence_tags = dead->fence_tags;
+        job->fence_tag_count = dead->fence_tag_count;
+        job->landed = dead->landed;
     }
     job->id = new_id(step);
     job->source = step->link->source;
@@ -133,12 +137,13 @@ static void note_ended(struct wb_step *step, const struct wb_replica *replica)
     step->outbox->last_ended = &ended->next;
 }
 
-/* A newer event that names the very version that was just proved has nothing left to ask for. */
+/* A newer event that names the very version that was just proved has nothing left to ask for. One
+ * that stands for others, too, may hide what they asked for. */
 static void absorb_pending(struct wb_job *job)
 {
     struct wb_event_ref *pending = job->pending;
-    if (!pending || pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag ||
-        !wb_version_same(&pending->claim, job->version))
+    if (!pending || pending->count != 1 || pending->kind != WB_EVENT_WRITTEN ||
+        !*pending->claim.etag || !wb_version_same(&pending->claim, job->version))
         return;
     wb_event_merge(pending, &job->event);
     job->event = *pending;

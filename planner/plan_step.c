@@ -240,14 +240,22 @@ static void on_seal(struct wb_step *step)
     wb_job_fail(step, reason_of(result));
 }
 
-static void add_fence(struct wb_step *step, const char *instance)
+static const char **with_one_more(struct wb_arena *arena, const char **texts, size_t count,
+                                  const char *text)
+{
+    const char **more = wb_arena_alloc(arena, (count + 1) * sizeof(*more));
+    if (count)
+        memcpy(more, texts, count * sizeof(*more));
+    more[count] = text;
+    return more;
+}
+
+static void add_fence(struct wb_step *step)
 {
     struct wb_job *job = step->job;
-    const char **fences = wb_arena_alloc(step->arena, (job->fence_count + 1) * sizeof(*fences));
-    if (job->fence_count)
-        memcpy(fences, job->fences, job->fence_count * sizeof(*fences));
-    fences[job->fence_count++] = instance;
-    job->fences = fences;
+    job->fence_tag_count = job->fence_count;
+    job->fences = with_one_more(step->arena, job->fences, job->fence_count++, job->instance);
+    job->fence_tags = with_one_more(step->arena, job->fence_tags, job->fence_tag_count++, job->tag);
 }
 
 static void on_publish(struct wb_step *step)
@@ -266,33 +274,47 @@ static void on_publish(struct wb_step *step)
         return;
     }
     /* It was told to publish: only the acknowledged discard says that it never will. */
-    add_fence(step, job->instance);
+    add_fence(step);
     job->instance = "";
     wb_drop_instance(step);
     wb_job_fail(step, err);
+}
+
+/* False: no fence of that name. */
+static bool drop_fence(struct wb_job *job, const char *instance)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < job->fence_count; i++) {
+        if (strcmp(job->fences[i], instance) == 0)
+            continue;
+        job->fences[left] = job->fences[i];
+        if (i < job->fence_tag_count)
+            job->fence_tags[left] = job->fence_tags[i];
+        left++;
+    }
+    bool found = left < job->fence_count;
+    job->fence_count = left;
+    if (job->fence_tag_count > left)
+        job->fence_tag_count = left;
+    return found;
 }
 
 static void on_discard(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_result *result = step->input->result;
-    if (!job->fence_count || result->outcome != WB_OUTCOME_DISCARDED)
+    if (result->outcome != WB_OUTCOME_DISCARDED || !drop_fence(job, result->instance))
         return;
-    const char **left = wb_arena_alloc(step->arena, job->fence_count * sizeof(*left));
-    size_t count = 0;
-    for (size_t i = 0; i < job->fence_count; i++)
-        if (strcmp(job->fences[i], result->instance) != 0)
-            left[count++] = job->fences[i];
-    job->fences = left;
-    job->fence_count = count;
+    if (*result->tag)
+        job->landed = wb_arena_strdup(step->arena, result->tag);
     step->link->job_dirty = true;
-    if (job->state == WB_JOB_FENCING && count == 0)
-        wb_job_move(step, WB_JOB_WAITING,
-                    step->input->now_ms +
-                        (job->attempt ? wb_plan_backoff_ms(step->policy->backoff_least_ms,
-                                                           step->policy->backoff_most_ms,
-                                                           job->attempt, step->input->entropy)
-                                      : 0));
+    if (job->state != WB_JOB_FENCING || job->fence_count)
+        return;
+    int64_t wait_ms = 0;
+    if (job->attempt)
+        wait_ms = wb_plan_backoff_ms(step->policy->backoff_least_ms, step->policy->backoff_most_ms,
+                                     job->attempt, step->input->entropy);
+    wb_job_move(step, WB_JOB_WAITING, step->input->now_ms + wait_ms);
 }
 
 static void on_delete(struct wb_step *step)
@@ -335,11 +357,13 @@ static void look_again(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     enum wb_source_state seen = step->input->result->source_state;
-    if (job->pending || (seen != WB_SOURCE_CHANGED && seen != WB_SOURCE_GONE))
+    if (seen != WB_SOURCE_CHANGED && seen != WB_SOURCE_GONE)
         return;
-    job->pending = wb_event_copy(step->arena, &job->event);
-    job->pending->count = 0;
-    job->pending->kind = WB_EVENT_WRITTEN;
+    if (!job->pending) {
+        job->pending = wb_event_copy(step->arena, &job->event);
+        job->pending->count = 0;
+        job->pending->kind = WB_EVENT_WRITTEN;
+    }
     job->pending->claim = (struct wb_version){.size_bytes = -1, .mtime_ns = -1, .etag = ""};
     job->pending->sha256 = wb_span_of(NULL, 0);
 }

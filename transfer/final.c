@@ -43,15 +43,28 @@ void wb_exec_publish(struct wb_exec *exec, struct wb_result *results)
     }
 }
 
+/* What was told to publish may have done so before its discard, unheard. */
+static void look_whether_published(struct wb_exec *exec, const struct wb_task_file *file,
+                                   struct wb_result *result)
+{
+    struct wb_stat there;
+    struct wb_err err;
+    if (*file->tag &&
+        wb_store_stat(exec->target, WB_PLACE_FINAL, file->path, &there, &err) == WB_OK &&
+        strcmp(there.tag, file->tag) == 0)
+        result->tag = file->tag;
+}
+
 void wb_exec_discard(struct wb_exec *exec, const struct wb_task_file *file, size_t index,
                      struct wb_result *result)
 {
     struct wb_err err;
     (void)index;
     result->instance = file->instance;
-    if (wb_store_discard(exec->target, file->instance, &err) == WB_OK)
+    if (wb_store_discard(exec->target, file->instance, &err) == WB_OK) {
         result->outcome = WB_OUTCOME_DISCARDED;
-    else
+        look_whether_published(exec, file, result);
+    } else
         wb_exec_fail(exec, result, WB_SCOPE_TARGET, "discard", &err);
 }
 

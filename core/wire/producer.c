@@ -226,6 +226,16 @@ static enum wb_rc send_offsets(struct wb_producer *producer, struct wb_consumer 
     return error ? failed(producer, error, "cannot add offsets to a transaction", err) : WB_OK;
 }
 
+/* A commit that failed without asking for an abort is in doubt: this client takes neither another
+ * commit nor an abort then (it ends by an assertion), only a new producer finds out. */
+static enum wb_rc commit_failed(struct wb_producer *producer, rd_kafka_error_t *error,
+                                struct wb_err *err)
+{
+    if (!rd_kafka_error_txn_requires_abort(error))
+        producer->fatal = true;
+    return failed(producer, error, "cannot commit a transaction", err);
+}
+
 enum wb_rc wb_txn_commit(struct wb_producer *producer, struct wb_consumer *consumer,
                          const struct wb_position *positions, size_t count, struct wb_err *err)
 {
@@ -237,7 +247,7 @@ enum wb_rc wb_txn_commit(struct wb_producer *producer, struct wb_consumer *consu
         if (!error)
             return WB_OK;
         if (!rd_kafka_error_is_retriable(error) || wb_clock_mono_ms() > until_ms)
-            return failed(producer, error, "cannot commit a transaction", err);
+            return commit_failed(producer, error, err);
         rd_kafka_error_destroy(error);
     }
 }

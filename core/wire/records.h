@@ -48,7 +48,8 @@ enum wb_op {
     WB_OP_RANGE,   /* copy ranges into an open instance */
     WB_OP_SEAL,    /* all ranges are in: metadata, sync, tag */
     WB_OP_PUBLISH, /* move the proved instance to its final name, durably */
-    WB_OP_DISCARD, /* remove an instance, published or not: acknowledged when it is not there */
+    WB_OP_DISCARD, /* remove an instance: acknowledged when it is not staged; `tag` comes back when
+                      that very file lies under the final name */
     WB_OP_DELETE,  /* remove what was replicated, when the source really lacks it */
     WB_OP_CHECK    /* look at node `target`, not at a file: each `path` is a side of it, `source`
                       (can it be read) or `target` (is it ours, does it take writes) */
@@ -224,6 +225,9 @@ struct wb_job {
     struct wb_span sha256; /* of the bytes proved, where evidence is wanted */
     const char **fences;   /* instances told to publish that must be discarded first */
     size_t fence_count;
+    const char **fence_tags; /* theirs */
+    size_t fence_tag_count;
+    const char *landed; /* tag of one of them that turned out to be published after all; "": none */
     int64_t chunk_bytes;     /* chunked: size of a range; 0: one range */
     struct wb_span digests;  /* 16 bytes a range in order; all zero: not proved yet */
     struct wb_span given;    /* a byte a range: 0 free, 1 given out, 2 proved */

@@ -1,6 +1,6 @@
 /* The planner's core, driven by hand: one link, its clock, and what a worker would answer. */
-#ifndef WB_TESTS_PLANNER_DRIVE_H
-#define WB_TESTS_PLANNER_DRIVE_H
+#ifndef WB_TESTS_UNIT_PLANNER_DRIVE_H
+#define WB_TESTS_UNIT_PLANNER_DRIVE_H
 
 #include "tests/check.h"
 

@@ -271,6 +271,72 @@ static void what_a_replica_lacks_the_source_may_still_hold(void **state)
     assert_string_equal(drive->link.job->from, "");
 }
 
+/* ---- what a late answer or event must not hide ---- */
+
+static void a_late_event_of_the_copied_version_does_not_hide_a_delete(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    event(drive, WB_EVENT_DELETED, -1, "");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1"); /* the first one again */
+    matched(drive, "one", &version);
+    published(drive, "one");
+    assert_non_null(drive->link.job); /* the source is looked at again */
+}
+
+static void a_source_that_was_seen_to_go_on_is_looked_at_again(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    struct wb_result result = answer(drive, WB_OUTCOME_MATCH);
+    result.instance = "one";
+    result.tag = "tag";
+    result.version = &version;
+    result.source_state = WB_SOURCE_GONE;
+    verdict(drive, WB_OP_COPY, result);
+    published(drive, "one");
+    assert_non_null(drive->link.job);
+}
+
+static void what_was_published_after_all_is_ours_to_delete(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    matched(drive, "one", &version);
+    failed(drive, WB_OP_PUBLISH, WB_CAT_IO, "one");
+    check_state(drive, WB_JOB_FENCING);
+    assert_string_equal(drive->outbox.first_intent->file.tag, "tag");
+    struct wb_result gone = answer(drive, WB_OUTCOME_DISCARDED);
+    gone.instance = "one";
+    gone.tag = "tag"; /* it lies under the final name */
+    report(drive, WB_OP_DISCARD, gone);
+    event(drive, WB_EVENT_DELETED, -1, "");
+    give(drive);
+    assert_int_equal(drive->outbox.first_intent->op, WB_OP_DELETE);
+    assert_string_equal(drive->outbox.first_intent->file.tag, "tag");
+}
+
+static void a_discard_is_never_too_late(void **state)
+{
+    struct drive *drive = *state;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    cancel(drive, INT64_MAX, WB_END_DEAD);
+    assert_int_equal(drive->outbox.first_intent->op, WB_OP_DISCARD);
+    assert_int_equal(drive->outbox.first_intent->not_after_ms, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +352,10 @@ int main(void)
         PLAN_TEST(a_replica_that_has_rotted_is_no_source),
         PLAN_TEST(a_replica_of_another_version_is_no_source),
         PLAN_TEST(what_a_replica_lacks_the_source_may_still_hold),
+        PLAN_TEST(a_late_event_of_the_copied_version_does_not_hide_a_delete),
+        PLAN_TEST(a_source_that_was_seen_to_go_on_is_looked_at_again),
+        PLAN_TEST(what_was_published_after_all_is_ours_to_delete),
+        PLAN_TEST(a_discard_is_never_too_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
