@@ -95,7 +95,6 @@ enum wb_rc wb_mem_way_check(const struct mem_store *store, struct wb_span path,
                             struct wb_err *err) WB_MUST_USE;
 
 /* ---- mem_file.c: files of store.h ---- */
-
 enum wb_rc wb_mem_open(struct wb_store *store, enum wb_place place, struct wb_span name,
                        bool medium, struct wb_file **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_mem_create(struct wb_store *store, const char *instance, enum wb_file_kind kind,
@@ -121,7 +120,6 @@ enum wb_rc wb_mem_file_seal(struct wb_file *file, const struct wb_meta *meta,
 void wb_mem_file_close(struct wb_file *file);
 
 /* ---- mem_publish.c: final names of store.h ---- */
-
 enum wb_rc wb_mem_publish(struct wb_store *store, struct wb_publish *items, size_t count,
                           struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_mem_discard(struct wb_store *store, const char *instance,
