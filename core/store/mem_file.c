@@ -60,7 +60,7 @@ enum wb_rc wb_mem_open(struct wb_store *base, enum wb_place place, struct wb_spa
                        struct wb_file **ret, struct wb_err *err)
 {
     char instance[WB_INSTANCE_MAX];
-    struct mem_inode *inode;
+    struct mem_inode *inode = NULL;
     struct wb_mem_call call = wb_mem_call_of(mem_of(base), WB_MEM_OPEN, place, name);
     (void)medium;
     if (wb_mem_ask(&call, err) != WB_OK)
@@ -106,7 +106,7 @@ static enum wb_rc create_named(struct mem_store *store, const char *instance,
 enum wb_rc wb_mem_create(struct wb_store *base, const char *instance, enum wb_file_kind kind,
                          int64_t size_bytes, bool sparse, struct wb_file **ret, struct wb_err *err)
 {
-    struct mem_inode *inode;
+    struct mem_inode *inode = NULL;
     struct wb_mem_call call =
         wb_mem_call_of(mem_of(base), WB_MEM_CREATE, WB_PLACE_STAGED, wb_span_str(instance));
     (void)sparse;
@@ -130,7 +130,7 @@ enum wb_rc wb_mem_create(struct wb_store *base, const char *instance, enum wb_fi
 enum wb_rc wb_mem_reopen(struct wb_store *base, const char *instance, struct wb_file **ret,
                          struct wb_err *err)
 {
-    struct mem_inode *inode;
+    struct mem_inode *inode = NULL;
     struct wb_mem_call call =
         wb_mem_call_of(mem_of(base), WB_MEM_REOPEN, WB_PLACE_STAGED, wb_span_str(instance));
     if (instance_check(instance, err) != WB_OK || wb_mem_ask(&call, err) != WB_OK)
