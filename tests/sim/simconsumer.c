@@ -49,8 +49,10 @@ enum wb_rc wb_consumer_subscribe(struct wb_consumer *consumer, const char *const
 {
     if (!sim_log_call("subscribe", err))
         return WB_ERROR;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         consumer->topics[i] = sim_topic_named(names[i]);
+        sim_group_reads(consumer->group, consumer->topics[i]);
+    }
     consumer->topic_count = count;
     return WB_OK;
 }

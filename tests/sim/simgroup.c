@@ -20,6 +20,7 @@ struct sim_group {
     int64_t joining_since_ns;
     struct sim_member members[SIM_MEMBERS_MOST];
     size_t member_count;
+    bool reads[WB_TOPIC_COUNT];
     int64_t committed[WB_TOPIC_COUNT][SIM_PARTITIONS];
     struct held held[WB_TOPIC_COUNT][SIM_PARTITIONS];
 };
@@ -223,8 +224,10 @@ static void enter(struct wb_consumer *consumer, const char *instance)
     struct sim_member *member = member_named(group, instance);
     if (member) {
         /* A static member that is back has what it had; whoever held its name is fenced. */
-        if (member->consumer)
+        if (member->consumer) {
             member->consumer->member = NULL;
+            member->consumer->fenced = true;
+        }
         member->news = !group->joining;
     } else {
         if (group->member_count == SIM_MEMBERS_MOST)
@@ -266,25 +269,30 @@ bool sim_group_current(const struct wb_consumer *consumer)
     return consumer->member && consumer->generation == consumer->group->generation;
 }
 
+static bool has_unread(const struct sim_group *group, int topic, int32_t number)
+{
+    const struct sim_partition *partition = &sim_topic((enum wb_topic)topic)->partitions[number];
+    int64_t next = group->committed[topic][number];
+    for (int64_t i = next < 0 ? 0 : next; i < partition->count; i++)
+        if (partition->records[i].state == SIM_RECORD_VISIBLE ||
+            partition->records[i].state == SIM_RECORD_OPEN)
+            return true;
+    return false;
+}
+
 bool sim_group_idle(const char *name)
 {
     const struct sim_group *group = sim_group_named(name);
-    for (int topic = 0; topic < WB_TOPIC_COUNT; topic++) {
-        struct sim_topic *known = sim_topic((enum wb_topic)topic);
-        for (int p = 0; p < known->partition_count; p++) {
-            struct sim_partition *partition = &known->partitions[p];
-            int64_t next = group->committed[topic][p] < 0 ? 0 : group->committed[topic][p];
-            bool read = false;
-            for (size_t i = 0; i < group->member_count; i++)
-                for (size_t t = 0;
-                     group->members[i].consumer && t < group->members[i].consumer->topic_count; t++)
-                    read |= group->members[i].consumer->topics[t] == known;
-            for (int64_t i = next; read && i < partition->count; i++)
-                if (partition->records[i].state == SIM_RECORD_VISIBLE)
-                    return false;
-        }
-    }
+    for (int topic = 0; topic < WB_TOPIC_COUNT; topic++)
+        for (int32_t p = 0; group->reads[topic] && p < SIM_PARTITIONS; p++)
+            if (has_unread(group, topic, p))
+                return false;
     return group->member_count > 0;
+}
+
+void sim_group_reads(struct sim_group *group, const struct sim_topic *topic)
+{
+    group->reads[topic_index(topic)] = true;
 }
 
 /* ---- what a poll brings of the group ---- */
@@ -354,6 +362,10 @@ enum wb_rc sim_group_serve(struct wb_consumer *consumer, struct wb_err *err)
     if (!group || consumer->topic_count == 0)
         return WB_OK;
     tick(group);
+    if (consumer->fenced) {
+        revoke(consumer, true);
+        return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_IO, "another member has the same name");
+    }
     if (!consumer->member) {
         revoke(consumer, true);
         enter(consumer, consumer->instance);

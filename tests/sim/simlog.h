@@ -89,6 +89,7 @@ struct wb_consumer {
     bool has_ops;
     bool background; /* a worker: its polling goes on while it executes */
     bool joined;
+    bool fenced; /* another one came under its name */
     int32_t generation;
     struct sim_topic *topics[SIM_GROUP_TOPICS];
     size_t topic_count;
@@ -116,6 +117,7 @@ void sim_group_leave(struct wb_consumer *consumer);
 /* Throws a random member out. */
 void sim_groups_kick(void);
 struct sim_group *sim_group_named(const char *name);
+void sim_group_reads(struct sim_group *group, const struct sim_topic *topic);
 /* True when the group has read all there is. */
 bool sim_group_idle(const char *name);
 

@@ -12,6 +12,7 @@ enum { LATER_MOST = 64, KEY_BYTES = 128, SMALL = 900, MEDIUM = 2900, LARGE = 700
 struct later {
     int64_t due_ns;
     struct sim_file *file;
+    int node;
     int32_t partition;
     struct wb_span value;
 };
@@ -31,20 +32,20 @@ void sim_source_begin(void)
 static void send(const struct later *one)
 {
     char key[KEY_BYTES];
-    (void)snprintf(key, sizeof(key), "%s:%s", sim_nodes[0], one->file->path);
+    (void)snprintf(key, sizeof(key), "%s:%s", sim_nodes[one->node], one->file->path);
     int64_t offset = sim_append(sim_topic(WB_TOPIC_EVENTS), one->partition, wb_span_str(key),
                                 one->value, 0, SIM_RECORD_VISIBLE);
     sim_note("event", wb_span_str(one->file->path), one->partition, offset);
 }
 
-static void fill_claims(struct wb_file_event *event, const struct sim_file *file,
-                        struct wb_stat *stat, char *digest, bool with_digest)
+static void fill_claims(struct wb_file_event *event, struct wb_stat *stat, char *digest,
+                        bool with_digest)
 {
     struct wb_span bytes;
     struct wb_hasher *hasher WB_AUTO(wb_hasher_free) = NULL;
     struct wb_sha256 sha256;
     struct wb_xxh3 xxh3;
-    if (!wb_mem_peek(sim_nodes[0], wb_span_str(file->path), &bytes, stat))
+    if (!wb_mem_peek(event->node, event->path, &bytes, stat))
         return;
     event->size_bytes = stat->version.size_bytes;
     event->mtime_ns = stat->version.mtime_ns;
@@ -60,19 +61,20 @@ static void fill_claims(struct wb_file_event *event, const struct sim_file *file
 }
 
 /* What somebody who looks at the file now would say of it. */
-static struct wb_span event_now(struct sim_file *file, bool claims, bool with_digest)
+static struct wb_span event_now(const struct sim_file *file, int node, bool claims,
+                                bool with_digest)
 {
     char id[24];
     char digest[80] = "";
     struct wb_err err;
     struct wb_stat stat;
     struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
-    bool exists = wb_mem_peek(sim_nodes[0], wb_span_str(file->path), NULL, NULL);
+    bool exists = wb_mem_peek(sim_nodes[node], wb_span_str(file->path), NULL, NULL);
     (void)snprintf(id, sizeof(id), "e%u", ++event_count);
     struct wb_file_event event = {.id = id,
                                   .time_ms = wb_clock_wall_ms(),
                                   .kind = exists ? WB_EVENT_WRITTEN : WB_EVENT_DELETED,
-                                  .node = sim_nodes[0],
+                                  .node = sim_nodes[node],
                                   .path = wb_span_str(file->path),
                                   .size_bytes = -1,
                                   .mtime_ns = -1,
@@ -80,7 +82,7 @@ static struct wb_span event_now(struct sim_file *file, bool claims, bool with_di
                                   .digest = "",
                                   .mime = ""};
     if (claims)
-        fill_claims(&event, file, &stat, digest, with_digest);
+        fill_claims(&event, &stat, digest, with_digest);
     if (wb_codec_encode(sim.codec, WB_RECORD_FILE_EVENT, &event, &value, &err) != WB_OK)
         sim_break(SIM_I3, "an event can't be written: %s", err.text);
     return wb_arena_span(sim.arena, wb_buf_span(&value));
@@ -107,7 +109,7 @@ static void tell(struct sim_file *file)
     bool with_digest = claims && sim_chance(SIM_UPSTREAM, 150);
     struct later one = {.file = file,
                         .partition = partition_for(file),
-                        .value = event_now(file, claims, with_digest)};
+                        .value = event_now(file, 0, claims, with_digest)};
     one.due_ns = sim_now_ns() + sim_spread(SIM_UPSTREAM, SIM_MS, 60 * SIM_SECOND);
     if (way < 15)
         return;
@@ -133,14 +135,16 @@ static void send_due(int64_t until_ns)
     }
 }
 
-static void tell_surely(struct sim_file *file)
+static void tell_surely(struct sim_file *file, int node)
 {
     const struct later one = {
         .file = file,
-        .partition = wb_home_partition(sim_nodes[0], wb_span_str(file->path), SIM_PARTITIONS),
-        .value = event_now(file, true, false)};
+        .node = node,
+        .partition = wb_home_partition(sim_nodes[node], wb_span_str(file->path), SIM_PARTITIONS),
+        .value = event_now(file, node, true, false)};
     send(&one);
-    file->dirty = false;
+    if (node == 0)
+        file->dirty = false;
 }
 
 void sim_source_settle(void)
@@ -148,9 +152,10 @@ void sim_source_settle(void)
     send_due(INT64_MAX);
     for (int i = 0; i < sim.file_count; i++) {
         struct sim_file *file = sim_file_at(i);
-        bool foreign = file->stranger[1] || file->stranger[2];
-        if (file->dirty || foreign)
-            tell_surely(file);
+        if (file->dirty || file->stranger[1] || file->stranger[2])
+            tell_surely(file, 0);
+        if (sim.chain && file->stranger[2])
+            tell_surely(file, 1);
     }
 }
 
@@ -160,14 +165,7 @@ static int redriven;
 
 static void redrive(struct sim_file *file, int node)
 {
-    char key[KEY_BYTES];
-    if (node == 0) {
-        tell_surely(file);
-    } else {
-        /* The first link of a chain must run again for the second to hear of it. */
-        (void)snprintf(key, sizeof(key), "%s", file->path);
-        tell_surely(file);
-    }
+    tell_surely(file, node);
     redriven++;
 }
 

@@ -43,10 +43,11 @@ static void log_trouble(void)
     }
 }
 
-/* Somebody puts a file of his own where a copy belongs: other bytes, or the very same ones. */
+/* Somebody puts a file of his own where a copy belongs: other bytes, or the very same ones. On the
+ * middle of a chain it would be the source of the next copy. */
 static void stranger(void)
 {
-    int node = 1 + (int)sim_below(SIM_FAULTS, SIM_NODES - 1);
+    int node = sim.chain ? 2 : 1 + (int)sim_below(SIM_FAULTS, SIM_NODES - 1);
     struct sim_file *file = sim_file_at((int)sim_below(SIM_FAULTS, sim.file_count));
     struct wb_span path = wb_span_str(file->path);
     struct wb_span bytes = wb_span_str("a stranger's");

@@ -175,6 +175,15 @@ static void run_chaos(void)
             break;
 }
 
+/* What was remembered of a fault for a moment is forgotten. */
+static void breathe(void)
+{
+    int64_t until_ns = sim_now_ns() + 3 * SIM_SECOND;
+    while (sim_now_ns() < until_ns && !sim.broken && sim_step(until_ns))
+        sim.steps++;
+    sim_time_set(until_ns);
+}
+
 static void drain(void)
 {
     int64_t until_ns = sim_now_ns() + 2 * SIM_HOUR;
@@ -196,6 +205,7 @@ static void heal(void)
     sim.chaos = false;
     sim_weather_heal();
     sim_wake_all();
+    breathe();
     sim_source_settle();
     drain();
     if (!sim.broken && sim_source_redrive() > 0) {
