@@ -1,11 +1,10 @@
 /* Whether something goes wrong now. Each seed has a mixture of faults of its own, so that some
- * histories meet one kind often and others meet many; each decision has a number, so that a history
- * can be run again without some of them. */
-#include <string.h>
-
+ * histories meet one kind often and others meet many; each decision has a number, the how-manyeth
+ * of its kind it is, so that a history can be run again without some of them. */
+#include "core/base/hash.h"
 #include "tests/sim/sim.h"
 
-enum { HAPPENED_MOST = 4096 };
+enum { HAPPENED_MOST = 4096, KIND_SHIFT = 20 };
 
 struct row {
     const char *name;
@@ -43,7 +42,7 @@ static const struct row rows[SIM_FAULT_COUNT] = {
 struct faults {
     bool on;
     int64_t per_million[SIM_FAULT_COUNT];
-    uint32_t decisions;
+    uint32_t decisions[SIM_FAULT_COUNT]; /* so far, of each kind */
     uint32_t happened[HAPPENED_MOST];
     enum sim_fault kinds[HAPPENED_MOST];
     size_t happened_count;
@@ -87,12 +86,19 @@ static bool is_suppressed(uint32_t decision)
     return false;
 }
 
+/* By the seed and the decision's number alone: what is left out does not change the others. */
+static int64_t drawn(uint32_t decision)
+{
+    uint64_t key[] = {sim.seed, decision};
+    return (int64_t)(wb_hash64_of(wb_span_of(key, sizeof(key))) % 1000000);
+}
+
 bool sim_fault(enum sim_fault fault)
 {
     if (!faults.on || faults.per_million[fault] == 0)
         return false;
-    uint32_t decision = ++faults.decisions;
-    if (sim_below(SIM_FAULTS, 1000000) >= faults.per_million[fault] || is_suppressed(decision) ||
+    uint32_t decision = ((uint32_t)fault << KIND_SHIFT) + ++faults.decisions[fault];
+    if (drawn(decision) >= faults.per_million[fault] || is_suppressed(decision) ||
         faults.happened_count == HAPPENED_MOST)
         return false;
     sim_note("fault", wb_span_str(rows[fault].name), decision, 0);

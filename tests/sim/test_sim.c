@@ -1,6 +1,6 @@
 /* Runs seeds of the simulator, many at once by default.
  *
- *   test_sim [--seeds N] [--long MINUTES] [--jobs N] [--coverage]
+ *   test_sim [--seeds N] [--long MINUTES] [--jobs N] [--coverage] [--keep-going]
  *   test_sim --seed N [--trace] [--calm] [--shrink] [--without D,D,…]
  *
  * WB_SIM_SEEDS says how many seeds, WB_SEED which ones. */
@@ -45,6 +45,7 @@ struct arguments {
     bool one;
     bool shrink;
     bool coverage;
+    bool keep_going; /* tells of each seed that fails and does not stop */
     uint64_t first;
     uint64_t seeds;
     double minutes;
@@ -63,12 +64,18 @@ static double now_s(void)
 
 /* ---- many ---- */
 
-static void note_failed(uint64_t seed, int broken)
+static void note_failed(const struct arguments *arguments, uint64_t seed, int broken)
 {
     unsigned long long nothing = 0;
     if (atomic_compare_exchange_strong(&shared->failed, &nothing, seed))
         atomic_store(&shared->broken, broken);
-    atomic_store(&shared->stop, true);
+    if (arguments->keep_going && broken != SIM_INVARIANTS) {
+        (void)printf("seed %llu: %s: %s\n", (unsigned long long)seed,
+                     sim_invariant_name(sim.broken), sim.why);
+        (void)fflush(stdout);
+    } else {
+        atomic_store(&shared->stop, true);
+    }
 }
 
 static void run_block(const struct arguments *arguments, uint64_t first, uint64_t end, int job)
@@ -83,7 +90,7 @@ static void run_block(const struct arguments *arguments, uint64_t first, uint64_
         if (options.seed == arguments->first)
             shared->first_hash = sim_trace_hash();
         if (sim.broken)
-            note_failed(options.seed, (int)sim.broken);
+            note_failed(arguments, options.seed, (int)sim.broken);
         atomic_fetch_add(&shared->done, 1);
         atomic_fetch_add(&shared->steps, (unsigned long long)sim.steps);
         atomic_fetch_add(&shared->faults, sim_faults_happened(&decisions, &faults));
@@ -120,7 +127,7 @@ static void run_jobs(const struct arguments *arguments)
         int status;
         (void)waitpid(children[job], &status, 0);
         if (status != 0)
-            note_failed(shared->running[job], SIM_INVARIANTS);
+            note_failed(arguments, shared->running[job], SIM_INVARIANTS);
     }
 }
 
@@ -195,10 +202,11 @@ static int run_many(const struct arguments *arguments)
                  (unsigned long long)shared->first_hash);
     if (arguments->coverage)
         sim_cover_print(stdout);
-    if (atomic_load(&shared->failed)) {
+    if (atomic_load(&shared->failed) && !arguments->keep_going) {
         report_failed(arguments);
         return 1;
     }
+    same &= !atomic_load(&shared->failed);
     bool enough = done >= SEEDS_USUAL / 2;
     return same && (!enough || sim_cover_missing(stdout) == 0) ? 0 : 1;
 }
@@ -240,12 +248,17 @@ static void parse_without(struct arguments *arguments, const char *text)
     arguments->options.suppressed_count = count;
 }
 
-static const struct option long_options[] = {
-    {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'n'},
-    {"long", required_argument, NULL, 'l'},    {"jobs", required_argument, NULL, 'j'},
-    {"coverage", no_argument, NULL, 'c'},      {"trace", no_argument, NULL, 't'},
-    {"calm", no_argument, NULL, 'q'},          {"shrink", no_argument, NULL, 'k'},
-    {"without", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"seed", required_argument, NULL, 's'},
+                                             {"seeds", required_argument, NULL, 'n'},
+                                             {"long", required_argument, NULL, 'l'},
+                                             {"jobs", required_argument, NULL, 'j'},
+                                             {"coverage", no_argument, NULL, 'c'},
+                                             {"trace", no_argument, NULL, 't'},
+                                             {"keep-going", no_argument, NULL, 'g'},
+                                             {"calm", no_argument, NULL, 'q'},
+                                             {"shrink", no_argument, NULL, 'k'},
+                                             {"without", required_argument, NULL, 'w'},
+                                             {NULL, 0, NULL, 0}};
 
 static bool parse(int argc, char **argv, struct arguments *arguments)
 {
@@ -271,6 +284,9 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
             break;
         case 't':
             arguments->options.trace = stdout;
+            break;
+        case 'g':
+            arguments->keep_going = true;
             break;
         case 'q':
             arguments->options.calm = true;
