@@ -79,6 +79,7 @@ struct wb_mem_call {
     int64_t offset;      /* READ, WRITE */
     uint8_t *bytes;      /* READ: what is given (after); WRITE: what will be written (before) */
     size_t len;          /* WRITE: may be made less: the rest is lost and nobody told */
+    bool changed;        /* WRITE (after): the file holds other bytes than before */
 };
 
 /* Before: WB_ERROR fails the step, which has then no effect. After: the effect stays and the caller

@@ -233,10 +233,12 @@ enum wb_rc wb_mem_file_xattrs(struct wb_file *base, struct wb_buf *xattrs, struc
 }
 
 static enum wb_rc put_piece(struct mem_file *file, int64_t offset, struct wb_span bytes,
-                            struct wb_err *err)
+                            bool *ret_changed, struct wb_err *err)
 {
     struct mem_inode *inode = file->inode;
     size_t end = (size_t)offset + bytes.len;
+    *ret_changed = end > inode->bytes.len ||
+                   !wb_span_eq(bytes, wb_span_of(inode->bytes.data + offset, bytes.len));
     if (wb_mem_here(mem_of(file->base.store), err) != WB_OK ||
         (end > inode->bytes.len && wb_mem_resize(inode, end, err) != WB_OK))
         return WB_ERROR;
@@ -261,7 +263,7 @@ static enum wb_rc write_piece(struct mem_file *file, int64_t offset, struct wb_s
         bytes = wb_span_of(piece, call.len);
     }
     wb_mem_lock();
-    enum wb_rc rc = put_piece(file, offset, bytes, err);
+    enum wb_rc rc = put_piece(file, offset, bytes, &call.changed, err);
     wb_mem_unlock();
     call.done = true;
     return rc == WB_OK ? wb_mem_ask(&call, err) : WB_ERROR;

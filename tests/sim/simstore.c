@@ -76,7 +76,8 @@ static void after_read(struct wb_mem_call *call)
     if (sim_self()->role != SIM_ROLE_VERIFIER)
         return;
     if (call->len && sim_fault(SIM_FAULT_FLIP_PROOF))
-        call->bytes[sim_below(SIM_FAULTS, (int64_t)call->len)] ^= 1;
+        call->bytes[sim_below(SIM_FAULTS, (int64_t)call->len)] ^=
+            0x80; /* undoes no flipped write */
     else
         sim_check_proved(call->inode, call->offset, call->len);
 }
@@ -85,7 +86,7 @@ static enum wb_rc after(struct wb_mem_call *call, struct wb_err *err)
 {
     if (call->step == WB_MEM_READ)
         after_read(call);
-    else if (call->step == WB_MEM_WRITE)
+    else if (call->step == WB_MEM_WRITE && call->changed)
         sim_check_written(call->inode, call->offset, call->len);
     else if (call->step == WB_MEM_PUBLISH_MOVE)
         sim_check_published(call);
