@@ -1,6 +1,4 @@
 /* Looking at the source: what it holds, and whether it still does. */
-#include <time.h>
-
 #include "core/base/clock.h"
 #include "transfer/exec.h"
 
@@ -13,8 +11,7 @@ static void wait_out_grain(const struct wb_exec *exec, const struct wb_stat *sta
     int64_t left_ns = exec->grain_ms * 1000000 - age_ns;
     if (stat->changed_ns < 0 || age_ns < 0 || left_ns <= 0)
         return;
-    const struct timespec nap = {.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
-    (void)nanosleep(&nap, NULL);
+    wb_clock_sleep_ns(left_ns);
 }
 
 static enum wb_rc look(struct wb_exec *exec, struct wb_file *file, struct wb_stat *ret,

@@ -12,6 +12,8 @@ int64_t wb_clock_wall_ms(void);
 int64_t wb_clock_wall_ns(void);
 int64_t wb_clock_mono_ms(void);
 int64_t wb_clock_mono_ns(void);
+/* Waits so long, less when a signal comes; not at all for 0 or less. */
+void wb_clock_sleep_ns(int64_t ns);
 
 /* `2026-11-24T09:24:55.123Z`; `out` holds 32 bytes. */
 void wb_clock_format(int64_t wall_ms, char *out);

@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <xxhash.h>
 
 struct wb_hasher {
@@ -160,22 +159,4 @@ enum wb_rc wb_base64_parse(struct wb_span text, struct wb_buf *ret, struct wb_er
         return wb_err_set(err, WB_CAT_INVALID, "not base64");
     ret->len += need - padding;
     return WB_OK;
-}
-
-void wb_random_bytes(void *out, size_t len)
-{
-    uint8_t *at = out;
-    while (len) {
-        ssize_t got = getrandom(at, len, 0);
-        must(got > 0);
-        at += got;
-        len -= (size_t)got;
-    }
-}
-
-uint64_t wb_random_u64(void)
-{
-    uint64_t bits;
-    wb_random_bytes(&bits, sizeof(bits));
-    return bits;
 }

@@ -1,4 +1,6 @@
 /* The registry of backends: one row each. */
+#include "core/base/path.h"
+#include "core/store/mem.h"
 #include "core/store/posix.h"
 #include "core/store/store.h"
 
@@ -16,6 +18,13 @@ static enum wb_rc check_file(const char *rest, struct wb_err *err)
     return WB_OK;
 }
 
+static enum wb_rc check_mem(const char *rest, struct wb_err *err)
+{
+    if (wb_name_check(rest, err) != WB_OK)
+        return wb_err_prefix(err, "\"mem://%s\" is not mem:// and a name", rest);
+    return WB_OK;
+}
+
 struct backend {
     const char *scheme;
     enum wb_rc (*check)(const char *rest, struct wb_err *err);
@@ -25,6 +34,7 @@ struct backend {
 
 static const struct backend backends[] = {
     {"file://", check_file, open_file},
+    {"mem://", check_mem, wb_mem_new},
 };
 
 static const struct backend *backend_of(const char *url, struct wb_err *err)

@@ -1,0 +1,113 @@
+/* Storage under test: between any two steps others run, each step may fail, and what takes effect
+ * is told to the record. */
+#include "core/store/mem.h"
+
+#include <string.h>
+
+#include "tests/sim/simcheck.h"
+
+struct weather {
+    bool full;
+    bool read_only;
+};
+
+static struct weather weather[SIM_NODES];
+
+void sim_store_weather(int node, bool full, bool read_only)
+{
+    weather[node] = (struct weather){full, read_only};
+}
+
+static bool changes_something(enum wb_mem_step step)
+{
+    switch (step) {
+    case WB_MEM_CREATE:
+    case WB_MEM_PUBLISH_MOVE:
+    case WB_MEM_DISCARD:
+    case WB_MEM_REMOVE_AWAY:
+    case WB_MEM_REMOVE_DROP:
+    case WB_MEM_WRITE:
+    case WB_MEM_SEAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum wb_rc weather_check(const struct wb_mem_call *call, struct wb_err *err)
+{
+    const struct weather *here = &weather[sim_node_index(call->root)];
+    bool grows = call->step == WB_MEM_CREATE || call->step == WB_MEM_WRITE;
+    if (here->full && grows)
+        return wb_err_set(err, WB_CAT_NO_SPACE, "no space left on device");
+    if (here->read_only && changes_something(call->step))
+        return wb_err_set(err, WB_CAT_READ_ONLY, "read-only file system");
+    return WB_OK;
+}
+
+static void spoil_write(struct wb_mem_call *call)
+{
+    if (call->len && sim_fault(SIM_FAULT_FLIP_WRITE))
+        call->bytes[sim_below(SIM_FAULTS, (int64_t)call->len)] ^= 1;
+    if (call->len && sim_fault(SIM_FAULT_TORN_WRITE))
+        call->len = (size_t)sim_below(SIM_FAULTS, (int64_t)call->len);
+}
+
+static enum wb_rc before(struct wb_mem_call *call, struct wb_err *err)
+{
+    if (!sim_pause())
+        return wb_err_set(err, WB_CAT_CANCELLED, "killed");
+    if (sim_fault(SIM_FAULT_SLOW))
+        sim_sleep_ns(sim_spread(SIM_FAULTS, SIM_MS, 5 * SIM_SECOND));
+    if (sim_self()->killed)
+        return wb_err_set(err, WB_CAT_CANCELLED, "killed");
+    sim_note(wb_mem_step_name(call->step), call->name, (int64_t)call->inode, call->offset);
+    if (weather_check(call, err) != WB_OK)
+        return WB_ERROR;
+    if (sim_fault(SIM_FAULT_IO))
+        return wb_err_set(err, WB_CAT_IO, "input/output error");
+    if (call->step == WB_MEM_WRITE)
+        spoil_write(call);
+    return WB_OK;
+}
+
+static void after_read(struct wb_mem_call *call)
+{
+    if (sim_self()->role != SIM_ROLE_VERIFIER)
+        return;
+    if (call->len && sim_fault(SIM_FAULT_FLIP_PROOF))
+        call->bytes[sim_below(SIM_FAULTS, (int64_t)call->len)] ^=
+            0x80; /* undoes no flipped write */
+    else
+        sim_check_proved(call->inode, call->offset, call->len);
+}
+
+static enum wb_rc after(struct wb_mem_call *call, struct wb_err *err)
+{
+    if (call->step == WB_MEM_READ)
+        after_read(call);
+    else if (call->step == WB_MEM_WRITE && call->changed)
+        sim_check_written(call->inode, call->offset, call->len);
+    else if (call->step == WB_MEM_PUBLISH_MOVE)
+        sim_check_published(call);
+    else if (call->step == WB_MEM_REMOVE_DROP)
+        sim_check_removed(call);
+    if (changes_something(call->step) && sim_fault(SIM_FAULT_IO_AFTER))
+        return wb_err_set(err, WB_CAT_IO, "input/output error after the fact");
+    return WB_OK;
+}
+
+static enum wb_rc hook(void *arg, struct wb_mem_call *call, struct wb_err *err)
+{
+    (void)arg;
+    if (!sim_self() || sim_self()->role == SIM_ROLE_WORLD)
+        return WB_OK;
+    return call->done ? after(call, err) : before(call, err);
+}
+
+void sim_store_begin(void)
+{
+    memset(weather, 0, sizeof(weather));
+    wb_mem_reset();
+    wb_mem_set_hook(hook, NULL);
+}

@@ -1,0 +1,87 @@
+/* Faults that last for a while: nodes that are away, full or read-only, the log that is down; and
+ * those that nobody's call brings about: late duplicates, compaction, rebalances, strangers. */
+#include <string.h>
+
+#include "tests/sim/simcheck.h"
+
+static void lasts(void)
+{
+    sim_sleep_ns(sim_spread(SIM_FAULTS, 10 * SIM_MS, 60 * SIM_SECOND));
+}
+
+static void node_trouble(void)
+{
+    int node = (int)sim_below(SIM_FAULTS, SIM_NODES);
+    if (sim_fault(SIM_FAULT_NODE_AWAY)) {
+        wb_mem_mount(sim_nodes[node], WB_MEM_AWAY);
+        lasts();
+        wb_mem_mount(sim_nodes[node], WB_MEM_MOUNTED);
+    }
+    if (sim_fault(SIM_FAULT_NODE_FULL)) {
+        sim_store_weather(node, true, false);
+        lasts();
+    }
+    if (sim_fault(SIM_FAULT_NODE_READ_ONLY)) {
+        sim_store_weather(node, false, true);
+        lasts();
+    }
+    sim_store_weather(node, false, false);
+}
+
+static void log_trouble(void)
+{
+    if (sim_fault(SIM_FAULT_DUPLICATE))
+        sim_log_duplicate();
+    if (sim_fault(SIM_FAULT_COMPACT))
+        sim_log_compact();
+    if (sim_fault(SIM_FAULT_KICK))
+        sim_groups_kick();
+    if (sim_fault(SIM_FAULT_LOG_DOWN)) {
+        sim_log_set_down(true);
+        lasts();
+        sim_log_set_down(false);
+    }
+}
+
+/* Somebody puts a file of his own where a copy belongs: other bytes, or the very same ones. On the
+ * middle of a chain it would be the source of the next copy. */
+static void stranger(void)
+{
+    int node = sim.chain ? 2 : 1 + (int)sim_below(SIM_FAULTS, SIM_NODES - 1);
+    struct sim_file *file = sim_file_at((int)sim_below(SIM_FAULTS, sim.file_count));
+    struct wb_span path = wb_span_str(file->path);
+    struct wb_span bytes = wb_span_str("a stranger's");
+    struct wb_stat stat = {.version = {.mtime_ns = -1}};
+    uint8_t copy[SIM_BYTES_MOST];
+    if (!sim_fault(SIM_FAULT_STRANGER))
+        return;
+    if (sim_chance(SIM_FAULTS, 500) && wb_mem_peek(sim_nodes[0], path, &bytes, &stat) &&
+        bytes.len) {
+        memcpy(copy, bytes.data, bytes.len);
+        bytes.data = copy;
+    }
+    wb_mem_put(sim_nodes[node], path, WB_FILE_REGULAR, bytes, stat.version.mtime_ns, false);
+    file->stranger[node] = true;
+    sim_note("stranger", path, node, (int64_t)bytes.len);
+}
+
+void sim_weather_main(struct sim_proc *proc)
+{
+    int64_t pace_ns = sim_spread(SIM_FAULTS, 10 * SIM_MS, 10 * SIM_SECOND);
+    (void)proc;
+    while (!sim.over && sim.chaos) {
+        sim_sleep_ns(sim_spread(SIM_FAULTS, SIM_MS, pace_ns));
+        node_trouble();
+        log_trouble();
+        stranger();
+    }
+}
+
+void sim_weather_heal(void)
+{
+    for (int node = 0; node < SIM_NODES; node++) {
+        wb_mem_mount(sim_nodes[node], WB_MEM_MOUNTED);
+        sim_store_weather(node, false, false);
+    }
+    sim_log_set_down(false);
+}
