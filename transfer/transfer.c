@@ -191,7 +191,9 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     wb_hex_format(wb_span_of(&nonce, sizeof(nonce)), exec.nonce);
     results_begin(&exec);
     if (exec.task->op <= WB_OP_UNKNOWN || exec.task->op > WB_OP_CHECK) {
+        /* Another worker may be of a newer version. */
         (void)wb_err_set(&err, WB_CAT_UNSUPPORTED, "this worker does not know the operation");
+        err.retryable = true;
         fail_task(&exec, WB_SCOPE_TRANSFER, &err);
         return;
     }
