@@ -19,6 +19,7 @@ static int64_t block_len(int64_t left)
 static enum wb_rc move_block(struct move *move, int64_t offset, int64_t length, struct wb_err *err)
 {
     size_t got;
+    wb_hand_beat(move->exec->env->hand);
     if (wb_file_read(move->from, offset, move->block, (size_t)length, &got, err) != WB_OK) {
         wb_err_place(err, WB_SCOPE_SOURCE, "copy");
         return WB_ERROR;
@@ -53,8 +54,10 @@ static enum wb_rc move_data(struct move *move, int64_t offset, int64_t end, stru
 static void digest_hole(struct move *move, int64_t length)
 {
     memset(move->block, 0, (size_t)block_len(length));
-    for (int64_t left = length; left > 0; left -= block_len(left))
+    for (int64_t left = length; left > 0; left -= block_len(left)) {
+        wb_hand_beat(move->exec->env->hand);
         wb_hasher_update(move->exec->hasher, wb_span_of(move->block, (size_t)block_len(left)));
+    }
 }
 
 static enum wb_rc move_sparse(struct move *move, int64_t offset, int64_t end, struct wb_err *err)

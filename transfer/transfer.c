@@ -99,6 +99,7 @@ static void execute_file(struct wb_exec *exec, const struct operation *operation
     const struct wb_task_file *file = &exec->task->files[index];
     int64_t begin_ns = wb_clock_mono_ns();
     result->started_ms = wb_clock_wall_ms();
+    wb_hand_beat(exec->env->hand);
     if (wb_exec_check_time(exec, &err) != WB_OK || wb_path_check(file->path, &err) != WB_OK)
         wb_exec_fail(exec, result, WB_SCOPE_TRANSFER, "", &err);
     else
@@ -191,7 +192,9 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     wb_hex_format(wb_span_of(&nonce, sizeof(nonce)), exec.nonce);
     results_begin(&exec);
     if (exec.task->op <= WB_OP_UNKNOWN || exec.task->op > WB_OP_CHECK) {
+        /* Another worker may be of a newer version. */
         (void)wb_err_set(&err, WB_CAT_UNSUPPORTED, "this worker does not know the operation");
+        err.retryable = true;
         fail_task(&exec, WB_SCOPE_TRANSFER, &err);
         return;
     }

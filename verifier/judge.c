@@ -51,6 +51,7 @@ enum wb_rc wb_judge_digest(struct wb_judge *judge, struct wb_file *file, int64_t
         int64_t left = length - done;
         size_t want = left < WB_POOL_BLOCK_BYTES ? (size_t)left : WB_POOL_BLOCK_BYTES;
         size_t got = 0;
+        wb_hand_beat(judge->env->hand);
         rc = wb_file_read(file, offset + done, block, want, &got, err);
         if (rc != WB_OK)
             break;

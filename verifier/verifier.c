@@ -42,6 +42,7 @@ static void judge_one(struct thread *thread, struct wb_judge *judge, const struc
 {
     int64_t begin_ns = wb_clock_mono_ns();
     verdict_begin(claim, verdict);
+    wb_hand_beat(thread->env->hand);
     if (judge->target)
         wb_judge_result(judge, claim, verdict);
     else

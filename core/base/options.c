@@ -39,7 +39,7 @@ static const struct wb_opt_row table[WB_OPT_COUNT] = {
      .help = "buffers of one transfer worker, all together"},
     {COMMON(WB_OPT_STALL_TIMEOUT, "transfer.stall_timeout", NULL, 0), .type = WB_OPT_DURATION,
      .fallback = "60s", .least = 1000, .argument = "DUR",
-     .help = "a copy without progress for so long is given up"},
+     .help = "a thread without progress for so long gets another one beside it"},
     {COMMON(WB_OPT_VERIFIERS, "verifier.threads", NULL, 0), .type = WB_OPT_INT, .fallback = "2",
      .least = 1, .most = 256, .argument = "N", .help = "reports that one verifier proves at once"},
     {COMMON(WB_OPT_VERIFIER_MEMORY, "verifier.memory", NULL, 0), .type = WB_OPT_SIZE,

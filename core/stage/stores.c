@@ -4,14 +4,16 @@
 #include "core/stage/stores.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/map.h"
 
-enum { CHECK_EVERY_MS = 1000, NODE_ARENA = 256 * 1024 };
+enum { CHECK_EVERY_MS = 1000, HANG_MS = 10000, NODE_ARENA = 256 * 1024 };
 
 struct held {
     struct wb_store *store;
@@ -21,9 +23,10 @@ struct held {
 
 struct entry {
     pthread_mutex_t lock;
-    struct held *held;   /* NULL: not open */
-    uint64_t definition; /* digest of URL and options */
-    uint64_t generation; /* of the registry, when the definition was read */
+    atomic_llong busy_ms; /* since when somebody holds the lock; 0: nobody does */
+    struct held *held;    /* NULL: not open */
+    uint64_t definition;  /* digest of URL and options */
+    uint64_t generation;  /* of the registry, when the definition was read */
     int64_t checked_ms;
     enum wb_rc checked_rc;
     struct wb_err checked_err;
@@ -281,17 +284,40 @@ static enum wb_rc has_marker(const struct entry *entry, enum wb_access access, s
     return WB_ERROR;
 }
 
+/* Whoever looks at a node that hangs holds its lock: the others need not hang as well, and those
+ * that come later need not even wait. */
+static bool enter(struct entry *entry)
+{
+    struct timespec until;
+    int64_t since_ms = atomic_load(&entry->busy_ms);
+    int64_t now_ms = wb_clock_mono_ms();
+    int64_t until_ms = since_ms && now_ms - since_ms > HANG_MS ? now_ms : now_ms + HANG_MS;
+    until = (struct timespec){.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    if (pthread_mutex_clocklock(&entry->lock, CLOCK_MONOTONIC, &until) != 0)
+        return false;
+    atomic_store(&entry->busy_ms, wb_clock_mono_ms());
+    return true;
+}
+
+static void leave(struct entry *entry)
+{
+    atomic_store(&entry->busy_ms, 0);
+    pthread_mutex_unlock(&entry->lock);
+}
+
 enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, enum wb_access access,
                          struct wb_store **ret, struct wb_err *err)
 {
     struct entry *entry = entry_of(stores, node);
-    pthread_mutex_lock(&entry->lock);
+    if (!enter(entry))
+        return wb_err_set(err, WB_CAT_TIMEOUT, "the root does not answer for %d s or more",
+                          HANG_MS / 1000);
     enum wb_rc rc = prepare(stores, entry, node, err);
     if (rc == WB_OK)
         rc = has_marker(entry, access, err);
     if (rc == WB_OK)
         *ret = reference(stores, entry->held);
-    pthread_mutex_unlock(&entry->lock);
+    leave(entry);
     return rc;
 }
 

@@ -29,8 +29,8 @@ enum wb_access {
 
 /* The node's store, opened when it is not yet, opened anew when its definition changed or when the
  * check (at most once a second) says that the root went away. One reference: give it back. Errors:
- * those of the registry, of wb_store_open and of wb_store_check, UNREACHABLE without the marker; a
- * failure is remembered for a second. */
+ * those of the registry, of wb_store_open and of wb_store_check, UNREACHABLE without the marker,
+ * TIMEOUT while somebody hangs who looks at the node; a failure is remembered for a second. */
 enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, enum wb_access access,
                          struct wb_store **ret, struct wb_err *err) WB_MUST_USE;
 void wb_stores_put(struct wb_stores *stores, struct wb_store *store);

@@ -13,6 +13,7 @@
 #include "core/base/map.h"
 #include "core/stage/backlog.h"
 #include "core/stage/dead.h"
+#include "core/stage/hands.h"
 #include "core/stage/journal.h"
 #include "core/stage/pool.h"
 #include "core/stage/slot.h"
@@ -23,6 +24,7 @@ enum {
     QUEUE_RESUME = 16, /* and go on below */
     COMMIT_EVERY_MS = 100,
     REGISTRY_EVERY_MS = 50,
+    WATCH_EVERY_MS = 500,
     FLUSH_MS = 5000,
     ARENA_MOST = 64 * 1024 * 1024,
     ENDS_MOST = 2, /* of the process while a record is executed: then it is refused */
@@ -56,11 +58,12 @@ struct worker {
     bool failed;
     struct wb_err failure;
 
-    pthread_t *threads;
-    size_t thread_count;
+    struct wb_hands *hands;
+    int64_t watch_due_ms;
     struct wb_metric *records_total;
     struct wb_metric *dead_total;
     struct wb_metric *poison_total;
+    struct wb_metric *stalled_total;
     struct wb_metric *seconds;
     struct wb_metric *queue;
 };
@@ -88,6 +91,7 @@ static enum wb_rc failure_of(struct worker *worker, struct wb_err *err)
 
 struct thread_state {
     struct worker *worker;
+    struct wb_worker_env env;
     void *self;
     struct wb_codec *codec;
     struct wb_arena *arena;
@@ -195,7 +199,7 @@ static enum wb_rc thread_open(struct thread_state *state, struct wb_err *err)
     state->arena = wb_arena_new(ARENA_MOST);
     if (wb_codec_new(&state->codec, err) != WB_OK)
         return WB_ERROR;
-    return worker->ops->thread_open ? worker->ops->thread_open(&worker->env, &state->self, err)
+    return worker->ops->thread_open ? worker->ops->thread_open(&state->env, &state->self, err)
                                     : WB_OK;
 }
 
@@ -207,25 +211,27 @@ static void thread_close(struct thread_state *state)
     wb_arena_free(&state->arena);
 }
 
-static void *run_thread(void *arg)
+static void run_thread(void *arg, struct wb_hand *hand)
 {
     struct wb_err err;
     struct wb_item *item;
-    struct thread_state state = {.worker = arg};
-    struct wb_backlog *backlog = state.worker->backlog;
+    struct worker *worker = arg;
+    struct thread_state state = {.worker = worker, .env = worker->env};
+    state.env.hand = hand;
     if (thread_open(&state, &err) != WB_OK) {
-        fail(state.worker, &err);
+        fail(worker, &err);
         thread_close(&state);
-        return NULL;
+        return;
     }
-    while ((item = wb_backlog_next(backlog))) {
+    while (!wb_hand_is_replaced(hand) && (item = wb_backlog_next(worker->backlog))) {
+        wb_hand_beat(hand);
         if (execute(&state, item, &err) != WB_OK)
-            fail(state.worker, &err);
-        wb_backlog_settle(backlog, item);
+            fail(worker, &err);
+        wb_backlog_settle(worker->backlog, item);
         wb_arena_reset(state.arena);
+        wb_hand_rest(hand);
     }
     thread_close(&state);
-    return NULL;
 }
 
 /* May run on any thread that sends. */
@@ -368,6 +374,20 @@ static void take(struct worker *worker, struct wb_message *message)
     (void)wb_backlog_add(worker->backlog, message);
 }
 
+/* A call that hangs can't be taken back. The planner gives the task out again by its deadline. */
+static void watch_threads(struct worker *worker, int64_t now_ms)
+{
+    int64_t stall_ms = wb_config_int(worker->stage->config, WB_OPT_STALL_TIMEOUT);
+    worker->watch_due_ms = now_ms + WATCH_EVERY_MS;
+    size_t count = wb_hands_watch(worker->hands, now_ms, stall_ms);
+    if (count == 0)
+        return;
+    wb_metric_add(worker->stalled_total, (double)count);
+    WB_LOG(WB_LOG_WARN, "a storage node does not answer; others go on",
+           WB_LOG_STR("stage", worker->ops->name), WB_LOG_INT("tasks", (int64_t)count),
+           WB_LOG_INT("stall_ms", stall_ms));
+}
+
 static enum wb_rc keep_house(struct worker *worker, struct wb_err *err)
 {
     int64_t now_ms = wb_clock_mono_ms();
@@ -377,6 +397,8 @@ static enum wb_rc keep_house(struct worker *worker, struct wb_err *err)
     if (now_ms >= worker->commit_due_ms && commit(worker, false, err) != WB_OK)
         return WB_ERROR;
     wb_metric_set(worker->queue, (double)wb_backlog_queued(worker->backlog));
+    if (now_ms >= worker->watch_due_ms)
+        watch_threads(worker, now_ms);
     if (now_ms < worker->registry_due_ms)
         return WB_OK;
     worker->registry_due_ms = now_ms + REGISTRY_EVERY_MS;
@@ -438,6 +460,8 @@ static void find_metrics(struct worker *worker)
     worker->poison_total =
         wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_poison_total",
                        "Records refused because they ended the process.", labels);
+    worker->stalled_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_stalled_total",
+                                           "Tasks that made no progress for too long.", labels);
     worker->seconds = wb_metrics_get(metrics, WB_METRIC_HISTOGRAM, "waybill_execution_seconds",
                                      "Time from taking up a record to its report.", labels);
     worker->queue = wb_metrics_get(metrics, WB_METRIC_GAUGE, "waybill_queue_records",
@@ -475,14 +499,8 @@ static enum wb_rc begin(struct worker *worker, struct wb_err *err)
     worker->env.pool = wb_pool_new(wb_config_int(config, worker->ops->memory));
     if (join_group(worker, err) != WB_OK)
         return WB_ERROR;
-    worker->threads =
-        wb_xcalloc((size_t)wb_config_int(config, worker->ops->threads), sizeof(*worker->threads));
-    for (int64_t i = 0; i < wb_config_int(config, worker->ops->threads); i++) {
-        if (pthread_create(&worker->threads[i], NULL, run_thread, worker) != 0)
-            return wb_err_set(err, WB_CAT_INTERNAL, "cannot start a thread");
-        worker->thread_count++;
-    }
-    return WB_OK;
+    return wb_hands_new(run_thread, worker, (size_t)wb_config_int(config, worker->ops->threads),
+                        &worker->hands, err);
 }
 
 enum wb_rc wb_worker_open(const struct wb_worker_ops *ops, const struct wb_stage_env *env,
@@ -509,9 +527,7 @@ void wb_worker_close(void *self)
     struct worker *worker = self;
     worker->draining = true;
     wb_backlog_end(worker->backlog);
-    for (size_t i = 0; i < worker->thread_count; i++)
-        pthread_join(worker->threads[i], NULL);
-    free(worker->threads);
+    wb_hands_free(&worker->hands);
     wb_consumer_free(&worker->consumer);
     wb_producer_free(&worker->producer);
     wb_journal_close(&worker->journal);

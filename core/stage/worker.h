@@ -8,18 +8,20 @@
 #ifndef WB_STAGE_WORKER_H
 #define WB_STAGE_WORKER_H
 
+#include "core/stage/hands.h"
 #include "core/stage/registry.h"
 #include "core/stage/service.h"
 #include "core/stage/stores.h"
 #include "core/wire/codec.h"
 #include "core/wire/log.h"
 
-/* Shared by all threads of one worker. */
+/* Shared by all threads of one worker, but for `hand`. */
 struct wb_worker_env {
     const struct wb_stage_env *stage;
     struct wb_registry *registry;
     struct wb_stores *stores;
     struct wb_pool *pool; /* buffers, under the stage's memory limit */
+    struct wb_hand *hand; /* the thread, to be told of progress; NULL: nobody watches */
 };
 
 struct wb_worker_ops {

@@ -157,7 +157,7 @@ static enum wb_rc regular_create(struct posix_store *store, struct posix_file *f
         return WB_ERROR;
     file->fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file->fd < 0)
-        return wb_err_errno(err, errno, "cannot stage \"%s\"", file->instance);
+        return wb_posix_staging_failed(errno, file->instance, err);
     if (size_set(file->fd, file->size_bytes, sparse, err) == WB_OK)
         return WB_OK;
     (void)unlinkat(folder, name, 0);

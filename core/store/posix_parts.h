@@ -21,7 +21,8 @@ struct posix_store {
     bool sync_running;
     uint64_t sync_started; /* syncs begun and finished so far */
     uint64_t sync_finished;
-    uint64_t sync_failed; /* number of the last one that failed; 0: none */
+    uint64_t sync_failed;   /* number of the last one that failed; 0: none */
+    struct wb_err sync_err; /* of that one */
 };
 
 struct posix_file {
@@ -51,6 +52,9 @@ enum wb_rc wb_posix_place_fd(struct posix_store *store, enum wb_place place, int
 enum wb_rc wb_posix_parent_fd(struct posix_store *store, enum wb_place place, struct wb_span path,
                               bool make, char name[256], int *ret_fd,
                               struct wb_err *err) WB_MUST_USE;
+/* An error of the staging area, which is the node's fault and no file's: it may pass, whatever it
+ * is. Returns WB_ERROR. */
+enum wb_rc wb_posix_staging_failed(int errnum, const char *name, struct wb_err *err);
 /* Opens a folder beneath another, no link followed; as open(2). */
 int wb_posix_open_beneath(int root, const char *path);
 /* UNREACHABLE instead of NOT_FOUND in `err` when the root is not the one that was opened: only a

@@ -51,14 +51,28 @@ static int open_or_make(int root, char *folder)
     return wb_posix_open_beneath(root, folder);
 }
 
+enum wb_rc wb_posix_staging_failed(int errnum, const char *name, struct wb_err *err)
+{
+    (void)wb_err_errno(err, errnum, "cannot stage \"%s\"", name);
+    err->retryable = true;
+    return WB_ERROR;
+}
+
 static enum wb_rc make_staging(struct posix_store *store, struct wb_err *err)
 {
     if (mkdirat(store->root_fd, WB_STAGING_DIR, STAGING_MODE) != 0 && errno != EEXIST)
-        return wb_err_errno(err, errno, "cannot make the staging folder \"%s\"", WB_STAGING_DIR);
+        return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);
     store->staging_fd = wb_posix_open_beneath(store->root_fd, WB_STAGING_DIR);
     if (store->staging_fd < 0)
-        return wb_err_errno(err, errno, "cannot open the staging folder \"%s\"", WB_STAGING_DIR);
+        return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);
     return WB_OK;
+}
+
+/* A folder that was removed can be held open, but nothing can be made in it. */
+static bool is_removed(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_nlink == 0;
 }
 
 enum wb_rc wb_posix_place_fd(struct posix_store *store, enum wb_place place, int *ret_fd,
@@ -67,6 +81,8 @@ enum wb_rc wb_posix_place_fd(struct posix_store *store, enum wb_place place, int
     int fd = -1;
     enum wb_rc rc = WB_OK;
     (void)pthread_mutex_lock(&store->lock);
+    if (place == WB_PLACE_STAGED && is_removed(store->staging_fd))
+        wb_posix_close_fd(&store->staging_fd);
     if (place == WB_PLACE_STAGED && store->staging_fd < 0)
         rc = make_staging(store, err);
     if (rc == WB_OK) {

@@ -9,16 +9,19 @@
 /* Runs sync number `mine` on behalf of all who wait for it; the lock is held on entry and exit. */
 static void lead(struct posix_store *store)
 {
-    struct wb_err ignored;
+    struct wb_err err;
     int fd WB_AUTO(wb_posix_close_fd) = -1;
     store->sync_running = true;
     uint64_t mine = ++store->sync_started;
     (void)pthread_mutex_unlock(&store->sync_lock);
-    bool failed =
-        wb_posix_place_fd(store, WB_PLACE_STAGED, &fd, &ignored) != WB_OK || syncfs(fd) != 0;
+    enum wb_rc rc = wb_posix_place_fd(store, WB_PLACE_STAGED, &fd, &err);
+    if (rc == WB_OK && syncfs(fd) != 0)
+        rc = wb_err_errno(&err, errno, "cannot sync the file system");
     (void)pthread_mutex_lock(&store->sync_lock);
-    if (failed)
+    if (rc != WB_OK) {
         store->sync_failed = mine;
+        store->sync_err = err;
+    }
     store->sync_finished = mine;
     store->sync_running = false;
     (void)pthread_cond_broadcast(&store->sync_done);
@@ -36,6 +39,8 @@ enum wb_rc wb_posix_sync_all(struct posix_store *store, struct wb_err *err)
     }
     /* A later failure counts as well: it may be ours, and a copy more is cheap. */
     bool failed = store->sync_failed >= wanted;
+    if (failed)
+        *err = store->sync_err;
     (void)pthread_mutex_unlock(&store->sync_lock);
-    return failed ? wb_err_set(err, WB_CAT_IO, "cannot sync the file system") : WB_OK;
+    return failed ? WB_ERROR : WB_OK;
 }

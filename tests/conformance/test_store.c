@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -547,6 +549,62 @@ static void another_root_in_its_place_is_not_taken_for_it(void **state)
     check_content(fixture->store, "x", "hello");
 }
 
+/* Mounts a small file system over the root, in a name space of this process alone; false where that
+ * is not allowed. The store is opened anew. */
+static bool mount_small(struct fixture *fixture)
+{
+    struct wb_err err;
+    char url[96];
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", fixture->root, "tmpfs", 0, "size=256k") != 0)
+        return false;
+    wb_store_close(&fixture->store);
+    (void)snprintf(url, sizeof(url), "file://%s", fixture->root);
+    check_ok(wb_store_open("t", url, NULL, NULL, &fixture->store, &err));
+    return true;
+}
+
+static void what_a_node_cannot_do_has_its_class(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_file *file = NULL;
+    char tag[WB_TAG_MAX];
+    char marker[WB_MARKER_MAX];
+    int64_t free_bytes;
+    if (!mount_small(fixture))
+        skip();
+    check_ok(wb_store_check(fixture->store, &free_bytes, &err));
+    assert_true(free_bytes > 0 && free_bytes <= 256 * 1024);
+    check_fails(wb_store_create(fixture->store, "j.1", WB_FILE_REGULAR, MIB, false, &file, &err),
+                WB_CAT_NO_SPACE, "reserve");
+    check_absent(fixture->store, WB_PLACE_STAGED, "j.1");
+    stage(fixture->store, "j.2", "hello", 1, tag);
+    assert_int_equal(mount(NULL, fixture->root, NULL, MS_REMOUNT | MS_RDONLY, "size=256k"), 0);
+    check_ok(wb_store_check(fixture->store, &free_bytes, &err));
+    check_fails(wb_store_create(fixture->store, "j.3", WB_FILE_REGULAR, 1, false, &file, &err),
+                WB_CAT_READ_ONLY, "j.3");
+    check_fails(wb_store_marker(fixture->store, true, marker, &err), WB_CAT_READ_ONLY, "marker");
+    check_fails(publish(fixture->store, "j.2", tag, "x", &err), WB_CAT_READ_ONLY, "\"x\"");
+    check_fails(wb_store_discard(fixture->store, "j.2", &err), WB_CAT_READ_ONLY, "j.2");
+    assert_int_equal(umount2(fixture->root, MNT_DETACH), 0);
+    check_fails(wb_store_check(fixture->store, &free_bytes, &err), WB_CAT_UNREACHABLE, "another");
+}
+
+static void a_staging_area_that_is_removed_is_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    char tag[WB_TAG_MAX];
+    char place[160];
+    stage(fixture->store, "j.1", "hello", 1, tag);
+    (void)snprintf(place, sizeof(place), "%s/.waybill", fixture->root);
+    check_ok(wb_store_discard(fixture->store, "j.1", &err));
+    assert_int_equal(rmdir(place), 0);
+    stage(fixture->store, "j.2", "hello", 1, tag);
+    check_ok(publish(fixture->store, "j.2", tag, "x", &err));
+}
+
 static void a_marker_is_made_once_and_stays(void **state)
 {
     struct fixture *fixture = *state;
@@ -664,6 +722,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TESTS(posix),
         STORE_TESTS(mem),
+        STORE_TEST(posix, what_a_node_cannot_do_has_its_class),
+        STORE_TEST(posix, a_staging_area_that_is_removed_is_made_anew),
         cmocka_unit_test(urls_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
