@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/path.h"
 #include "core/store/mem_parts.h"
 
-enum { SHOWN_MAX = 300, FILE_MODE = 0644, TICK_NS = 4000000 };
+enum { SHOWN_MAX = 300, FILE_MODE = 0644, TICK_NS = 4000000, RANDOM_BYTES = 16 };
 
 #define ROOM_BYTES (1024LL * 1024 * 1024)
 
@@ -62,6 +63,7 @@ const char *wb_mem_step_name(enum wb_mem_step step)
 {
     static const char *const names[WB_MEM_STEP_COUNT] = {
         [WB_MEM_CHECK] = "check",
+        [WB_MEM_MARKER] = "marker",
         [WB_MEM_STAT] = "stat",
         [WB_MEM_LIST] = "list",
         [WB_MEM_OPEN] = "open",
@@ -172,13 +174,23 @@ enum wb_rc wb_mem_here(const struct mem_store *store, struct wb_err *err)
     return wb_err_set(err, WB_CAT_UNREACHABLE, "root \"%s\" is away", store->root->name);
 }
 
+static enum wb_rc same_root(const struct mem_store *store, struct wb_err *err)
+{
+    if (wb_mem_here(store, err) != WB_OK)
+        return WB_ERROR;
+    if (mounted(store->root) == store->tree)
+        return WB_OK;
+    return wb_err_set(err, WB_CAT_UNREACHABLE, "root \"%s\" is another one than was opened",
+                      store->root->name);
+}
+
 struct mem_inode *wb_mem_find(const struct mem_store *store, enum wb_place place,
                               struct wb_span name)
 {
     return wb_map_get(store->tree->places[place], name);
 }
 
-enum wb_rc wb_mem_get(struct mem_store *store, enum wb_place place, struct wb_span name,
+enum wb_rc wb_mem_get(const struct mem_store *store, enum wb_place place, struct wb_span name,
                       struct mem_inode **ret, struct wb_err *err)
 {
     char shown[SHOWN_MAX];
@@ -189,7 +201,8 @@ enum wb_rc wb_mem_get(struct mem_store *store, enum wb_place place, struct wb_sp
         *ret = inode;
         return WB_OK;
     }
-    store->tree = mounted(store->root);
+    if (same_root(store, err) != WB_OK)
+        return WB_ERROR;
     return wb_err_set(err, WB_CAT_NOT_FOUND, "there is no \"%s\"",
                       wb_path_show(name, shown, sizeof(shown)));
 }
@@ -233,6 +246,15 @@ enum wb_rc wb_mem_way_check(const struct mem_store *store, struct wb_span path, 
     if (rc != WB_OK)
         err->retryable = true;
     return rc;
+}
+
+/* The marker is no instance here either, though it lies elsewhere. */
+enum wb_rc wb_mem_instance_check(const char *instance, struct wb_err *err)
+{
+    if (strlen(instance) >= WB_INSTANCE_MAX || *instance == 0 || *instance == '/' ||
+        strstr(instance, "..") || strcmp(instance, "marker") == 0)
+        return wb_err_set(err, WB_CAT_INVALID, "bad instance name \"%.40s\"", instance);
+    return WB_OK;
 }
 
 /* ---- roots ---- */
@@ -285,6 +307,7 @@ void wb_mem_mount(const char *name, enum wb_mem_mount mount)
     root->mount = mount;
     for (int place = 0; place < 2; place++)
         wb_map_clear(root->bare.places[place]);
+    root->bare.marker[0] = 0;
     wb_mem_unlock();
 }
 
@@ -372,17 +395,44 @@ static enum wb_rc store_check(struct wb_store *base, int64_t *ret_free_bytes, st
     if (wb_mem_ask(&call, err) != WB_OK)
         return WB_ERROR;
     wb_mem_lock();
-    enum wb_rc rc = wb_mem_here(store, err);
-    if (rc == WB_OK) {
-        store->tree = mounted(store->root);
+    enum wb_rc rc = same_root(store, err);
+    if (rc == WB_OK)
         *ret_free_bytes = store->tree->room_bytes - store->tree->used_bytes;
-    }
     wb_mem_unlock();
     return rc;
 }
 
-static enum wb_rc stat_named(struct mem_store *store, enum wb_place place, struct wb_span name,
-                             struct wb_stat *ret, struct wb_err *err)
+static enum wb_rc find_marker(struct mem_store *store, bool make, char *ret, struct wb_err *err)
+{
+    uint8_t random[RANDOM_BYTES];
+    char *marker = store->tree->marker;
+    if (wb_mem_here(store, err) != WB_OK)
+        return WB_ERROR;
+    if (!*marker && !make)
+        return wb_err_set(err, WB_CAT_NOT_FOUND, "the root has no marker");
+    if (!*marker) {
+        wb_random_bytes(random, sizeof(random));
+        wb_hex_format(wb_span_of(random, sizeof(random)), marker);
+    }
+    (void)snprintf(ret, WB_MARKER_MAX, "%s", marker);
+    return WB_OK;
+}
+
+static enum wb_rc store_marker(struct wb_store *base, bool make, char *ret, struct wb_err *err)
+{
+    struct mem_store *store = mem_of(base);
+    struct wb_mem_call call =
+        wb_mem_call_of(store, WB_MEM_MARKER, WB_PLACE_STAGED, wb_span_of(NULL, 0));
+    if (wb_mem_ask(&call, err) != WB_OK)
+        return WB_ERROR;
+    wb_mem_lock();
+    enum wb_rc rc = find_marker(store, make, ret, err);
+    wb_mem_unlock();
+    return rc;
+}
+
+static enum wb_rc stat_named(const struct mem_store *store, enum wb_place place,
+                             struct wb_span name, struct wb_stat *ret, struct wb_err *err)
 {
     struct mem_inode *inode;
     if (wb_mem_get(store, place, name, &inode, err) == WB_OK) {
@@ -477,6 +527,7 @@ static const struct wb_store_ops ops = {
     .scheme = "mem",
     .close = store_close,
     .check = store_check,
+    .marker = store_marker,
     .stat = store_stat,
     .list = store_list,
     .open = wb_mem_open,

@@ -45,6 +45,7 @@ void wb_mem_reset(void);
 /* The steps of the calls of store.h, where a real one could be interrupted. */
 enum wb_mem_step {
     WB_MEM_CHECK,
+    WB_MEM_MARKER,
     WB_MEM_STAT,
     WB_MEM_LIST,
     WB_MEM_OPEN,

@@ -75,14 +75,6 @@ enum wb_rc wb_mem_open(struct wb_store *base, enum wb_place place, struct wb_spa
     return WB_OK;
 }
 
-static enum wb_rc instance_check(const char *instance, struct wb_err *err)
-{
-    if (strlen(instance) >= WB_INSTANCE_MAX || *instance == 0 || *instance == '/' ||
-        strstr(instance, ".."))
-        return wb_err_set(err, WB_CAT_INVALID, "bad instance name \"%.40s\"", instance);
-    return WB_OK;
-}
-
 static enum wb_rc create_named(struct mem_store *store, const char *instance,
                                enum wb_file_kind kind, int64_t size_bytes, struct mem_inode **ret,
                                struct wb_err *err)
@@ -110,7 +102,7 @@ enum wb_rc wb_mem_create(struct wb_store *base, const char *instance, enum wb_fi
     struct wb_mem_call call =
         wb_mem_call_of(mem_of(base), WB_MEM_CREATE, WB_PLACE_STAGED, wb_span_str(instance));
     (void)sparse;
-    if (instance_check(instance, err) != WB_OK)
+    if (wb_mem_instance_check(instance, err) != WB_OK)
         return WB_ERROR;
     if (kind != WB_FILE_REGULAR && kind != WB_FILE_SYMLINK)
         return wb_err_set(err, WB_CAT_UNSUPPORTED, "only files and symbolic links can be staged");
@@ -133,7 +125,7 @@ enum wb_rc wb_mem_reopen(struct wb_store *base, const char *instance, struct wb_
     struct mem_inode *inode = NULL;
     struct wb_mem_call call =
         wb_mem_call_of(mem_of(base), WB_MEM_REOPEN, WB_PLACE_STAGED, wb_span_str(instance));
-    if (instance_check(instance, err) != WB_OK || wb_mem_ask(&call, err) != WB_OK)
+    if (wb_mem_instance_check(instance, err) != WB_OK || wb_mem_ask(&call, err) != WB_OK)
         return WB_ERROR;
     wb_mem_lock();
     enum wb_rc rc = wb_mem_get(mem_of(base), WB_PLACE_STAGED, wb_span_str(instance), &inode, err);

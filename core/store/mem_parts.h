@@ -24,7 +24,8 @@ struct mem_inode {
 struct mem_tree {
     int64_t used_bytes;
     int64_t room_bytes;
-    struct wb_map *places[2]; /* by enum wb_place: name -> struct mem_inode */
+    char marker[WB_MARKER_MAX]; /* "": none was made */
+    struct wb_map *places[2];   /* by enum wb_place: name -> struct mem_inode */
 };
 
 struct mem_root {
@@ -37,7 +38,7 @@ struct mem_root {
 struct mem_store {
     struct wb_store base; /* first */
     struct mem_root *root;
-    struct mem_tree *tree; /* as last looked; a handle on it outlives a change of the mount */
+    struct mem_tree *tree; /* that was opened; it stays when another one is mounted */
 };
 
 struct mem_file {
@@ -75,8 +76,8 @@ enum wb_rc wb_mem_here(const struct mem_store *store, struct wb_err *err) WB_MUS
 /* NULL when there is none. */
 struct mem_inode *wb_mem_find(const struct mem_store *store, enum wb_place place,
                               struct wb_span name);
-/* The same, NOT_FOUND or UNREACHABLE; what is mounted now is looked at from then on. */
-enum wb_rc wb_mem_get(struct mem_store *store, enum wb_place place, struct wb_span name,
+/* The same; NOT_FOUND only of the root that is there, else UNREACHABLE. */
+enum wb_rc wb_mem_get(const struct mem_store *store, enum wb_place place, struct wb_span name,
                       struct mem_inode **ret, struct wb_err *err) WB_MUST_USE;
 struct mem_inode *wb_mem_inode_new(struct mem_tree *tree, enum wb_file_kind kind);
 void wb_mem_inode_unref(void *inode);
@@ -93,6 +94,9 @@ bool wb_mem_is_folder(const struct mem_store *store, struct wb_span path);
 /* CONFLICT when a file stands where a folder of `path` should be, or a folder where it should. */
 enum wb_rc wb_mem_way_check(const struct mem_store *store, struct wb_span path,
                             struct wb_err *err) WB_MUST_USE;
+
+/* INVALID for what can't be the name of an instance. */
+enum wb_rc wb_mem_instance_check(const char *instance, struct wb_err *err) WB_MUST_USE;
 
 /* ---- mem_file.c: files of store.h ---- */
 enum wb_rc wb_mem_open(struct wb_store *store, enum wb_place place, struct wb_span name,

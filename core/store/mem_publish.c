@@ -24,7 +24,7 @@ static bool has_tag(const struct mem_inode *inode, const char *tag)
 }
 
 /* OK with NULL: it was published before. */
-static enum wb_rc look(struct mem_store *store, const struct wb_publish *item,
+static enum wb_rc look(const struct mem_store *store, const struct wb_publish *item,
                        struct mem_inode **ret, struct wb_err *err)
 {
     if (wb_mem_get(store, WB_PLACE_STAGED, wb_span_str(item->instance), ret, err) != WB_OK) {
@@ -41,10 +41,22 @@ static enum wb_rc look(struct mem_store *store, const struct wb_publish *item,
     return WB_OK;
 }
 
+/* Whether what is under the final name, if anything, may give way. */
+static enum wb_rc may_replace(const struct mem_store *store, const struct wb_publish *item,
+                              struct wb_err *err)
+{
+    const struct mem_inode *there = wb_mem_find(store, WB_PLACE_FINAL, item->path);
+    bool ours = item->replaces && has_tag(there, item->replaces);
+    if (!item->keep || !there || ours || has_tag(there, item->tag))
+        return WB_OK;
+    return wb_store_not_ours(err);
+}
+
 static enum wb_rc move(struct mem_store *store, const struct wb_publish *item, struct wb_err *err)
 {
     struct wb_span name = wb_span_str(item->instance);
-    if (wb_mem_here(store, err) != WB_OK || wb_mem_way_check(store, item->path, err) != WB_OK)
+    if (wb_mem_here(store, err) != WB_OK || wb_mem_way_check(store, item->path, err) != WB_OK ||
+        may_replace(store, item, err) != WB_OK)
         return WB_ERROR;
     struct mem_inode *inode = wb_map_take(store->tree->places[WB_PLACE_STAGED], name);
     if (!inode)
@@ -59,7 +71,7 @@ static enum wb_rc publish_one(struct mem_store *store, struct wb_publish *item, 
     struct mem_inode *inode;
     struct wb_mem_call call =
         wb_mem_call_of(store, WB_MEM_PUBLISH_LOOK, WB_PLACE_STAGED, wb_span_str(item->instance));
-    if (wb_mem_ask(&call, err) != WB_OK)
+    if (wb_mem_instance_check(item->instance, err) != WB_OK || wb_mem_ask(&call, err) != WB_OK)
         return WB_ERROR;
     wb_mem_lock();
     enum wb_rc rc = look(store, item, &inode, err);
@@ -97,7 +109,7 @@ enum wb_rc wb_mem_discard(struct wb_store *base, const char *instance, struct wb
     struct mem_store *store = mem_of(base);
     struct wb_mem_call call =
         wb_mem_call_of(store, WB_MEM_DISCARD, WB_PLACE_STAGED, wb_span_str(instance));
-    if (wb_mem_ask(&call, err) != WB_OK)
+    if (wb_mem_instance_check(instance, err) != WB_OK || wb_mem_ask(&call, err) != WB_OK)
         return WB_ERROR;
     wb_mem_lock();
     enum wb_rc rc = wb_mem_here(store, err);

@@ -4,7 +4,11 @@
 
 #include "tests/sim/simlog.h"
 
-enum { ASSIGNED_MOST = SIM_GROUP_TOPICS * SIM_PARTITIONS, IDLE_DOUBLINGS_MOST = 20 };
+enum {
+    ASSIGNED_MOST = SIM_GROUP_TOPICS * SIM_PARTITIONS,
+    IDLE_DOUBLINGS_MOST = 20,
+    SCAN_SECONDS = 30
+};
 
 enum wb_rc wb_consumer_new_static(const struct wb_config *config, const char *group,
                                   const char *member, const struct wb_rebalance_ops *ops,
@@ -240,26 +244,66 @@ bool wb_consumer_joined(const struct wb_consumer *consumer)
     return consumer->joined;
 }
 
-static enum wb_rc scan_partition(struct sim_topic *topic, int32_t number, int64_t *next,
-                                 enum wb_rc (*visit)(void *arg, const struct wb_message *message,
-                                                     struct wb_err *err),
-                                 void *arg, struct wb_err *err)
+/* ---- scans ---- */
+
+struct scan {
+    struct sim_topic *topic;
+    bool whole; /* to the end of what was written, open or not */
+    enum wb_rc (*visit)(void *arg, const struct wb_message *message, struct wb_err *err);
+    void *arg;
+};
+
+/* Waits for transactions that are open when the whole is asked for. */
+static enum wb_rc end_of_scan(const struct scan *scan, struct sim_partition *partition,
+                              int64_t *ret, struct wb_err *err)
 {
-    struct sim_partition *partition = &topic->partitions[number];
-    int64_t end = sim_stable(partition);
+    *ret = scan->whole ? partition->count : sim_stable(partition);
+    int64_t until_ns = sim_now_ns() + SCAN_SECONDS * SIM_SECOND;
+    while (sim_stable(partition) < *ret) {
+        if (sim_now_ns() > until_ns)
+            return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_TIMEOUT, "scan: a transaction hangs");
+        sim_sleep_ns(SIM_SECOND);
+        if (!sim_log_call("scan", err))
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
+
+static enum wb_rc scan_partition(const struct scan *scan, int32_t number, int64_t *next,
+                                 struct wb_err *err)
+{
+    struct sim_partition *partition = &scan->topic->partitions[number];
+    int64_t end;
     int64_t at = *next < 0 ? 0 : *next;
+    if (at >= partition->count)
+        return WB_OK;
+    if (end_of_scan(scan, partition, &end, err) != WB_OK)
+        return WB_ERROR;
     for (; at < end; at++) {
         const struct sim_record *record = &partition->records[at];
-        const struct wb_message message = {.topic = topic->name,
+        const struct wb_message message = {.topic = scan->topic->name,
                                            .partition = number,
                                            .offset = at,
                                            .timestamp_ms = record->timestamp_ms,
                                            .key = record->key,
                                            .value = record->value};
-        if (record->state == SIM_RECORD_VISIBLE && visit(arg, &message, err) != WB_OK)
+        if (record->state == SIM_RECORD_VISIBLE && scan->visit(scan->arg, &message, err) != WB_OK)
             return WB_ERROR;
     }
     *next = at;
+    return WB_OK;
+}
+
+static enum wb_rc scan_all(const struct scan *scan, int64_t *from, int32_t from_count,
+                           struct wb_err *err)
+{
+    for (int32_t p = 0; p < scan->topic->partition_count; p++) {
+        int64_t next = from && p < from_count ? from[p] : -1;
+        if (!sim_log_call("scan", err) || scan_partition(scan, p, &next, err) != WB_OK)
+            return WB_ERROR;
+        if (from && p < from_count)
+            from[p] = next;
+    }
     return WB_OK;
 }
 
@@ -269,14 +313,29 @@ enum wb_rc wb_log_scan(const struct wb_config *config, const char *name, int64_t
                                            struct wb_err *err),
                        void *arg, struct wb_err *err)
 {
-    struct sim_topic *topic = sim_topic_named(name);
+    const struct scan scan = {sim_topic_named(name), false, visit, arg};
     (void)config;
-    for (int32_t p = 0; p < topic->partition_count; p++) {
-        int64_t next = from && p < from_count ? from[p] : -1;
-        if (!sim_log_call("scan", err) || scan_partition(topic, p, &next, visit, arg, err) != WB_OK)
-            return WB_ERROR;
-        if (from && p < from_count)
-            from[p] = next;
-    }
+    return scan_all(&scan, from, from_count, err);
+}
+
+enum wb_rc wb_log_scan_whole(const struct wb_config *config, const char *name, int64_t *from,
+                             int32_t from_count,
+                             enum wb_rc (*visit)(void *arg, const struct wb_message *message,
+                                                 struct wb_err *err),
+                             void *arg, struct wb_err *err)
+{
+    const struct scan scan = {sim_topic_named(name), true, visit, arg};
+    (void)config;
+    return scan_all(&scan, from, from_count, err);
+}
+
+enum wb_rc wb_log_ends(const struct wb_config *config, const char *name, int64_t *ret_ends,
+                       int32_t count, struct wb_err *err)
+{
+    (void)config;
+    if (!sim_log_call("ends", err))
+        return WB_ERROR;
+    for (int32_t p = 0; p < count; p++)
+        ret_ends[p] = sim_topic_named(name)->partitions[p].count;
     return WB_OK;
 }

@@ -60,7 +60,7 @@ SYSTEM = frozenset("""
     libgen.h net/if.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h regex.h sched.h
     search.h semaphore.h spawn.h strings.h sys/ipc.h sys/mman.h sys/resource.h sys/select.h
     sys/socket.h sys/stat.h sys/statvfs.h sys/time.h sys/times.h sys/types.h sys/uio.h sys/un.h
-    sys/utsname.h sys/wait.h syslog.h termios.h unistd.h utime.h
+    sys/utsname.h sys/wait.h syslog.h termios.h ucontext.h unistd.h utime.h
 
     byteswap.h endian.h err.h execinfo.h fts.h getopt.h malloc.h mntent.h paths.h
     sys/epoll.h sys/eventfd.h sys/fanotify.h sys/file.h sys/inotify.h sys/ioctl.h sys/mount.h
