@@ -162,19 +162,25 @@ static struct wb_health_change be_up(struct wb_side_state *side, int64_t now_ms)
     return (struct wb_health_change){.state = "up", .window = trial ? "recovery" : NULL};
 }
 
+/* A medium error may be one file's or the disk's: only a probe tells. */
+static bool may_be_one_files(const struct wb_err *err)
+{
+    return err->category == WB_CAT_IO && strcmp(err->phase, "check") != 0;
+}
+
 static struct wb_health_change failed(struct wb_side_state *side,
                                       const struct wb_health_policy *policy,
                                       const struct wb_err *err, int64_t now_ms)
 {
     struct wb_health_change change = {0};
     side->error = *err;
-    side->failures++;
+    side->failures += may_be_one_files(err) ? 0 : 1;
     side->passes = 0;
     if (side->state == WB_NODE_SICK)
         return change;
     if (err->retry_after_ms > 0 && now_ms + err->retry_after_ms > side->hold_until_ms)
         side->hold_until_ms = now_ms + err->retry_after_ms;
-    if (side->trial || side->failures >= policy->sick_after)
+    if (side->failures && (side->trial || side->failures >= policy->sick_after))
         return fall_sick(side, policy, now_ms);
     int64_t soon_ms = side->probed_ms + policy->probe_every_ms / SOON;
     if (side->probe_due_ms > soon_ms)
@@ -276,7 +282,8 @@ bool wb_side_open(const struct wb_side_state *side, int64_t now_ms)
 
 bool wb_side_excuses(const struct wb_side_state *side, const struct wb_err *err, int64_t begun_ms)
 {
-    return is_nodes(err) && !side->trial && (side->state == WB_NODE_SICK || side->ok_ms < begun_ms);
+    bool alone = side->ok_ms < begun_ms && !may_be_one_files(err);
+    return is_nodes(err) && !side->trial && (side->state == WB_NODE_SICK || alone);
 }
 
 const char *wb_side_reason(const struct wb_side_state *side)

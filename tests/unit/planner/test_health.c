@@ -107,9 +107,24 @@ static void each_relapse_is_held_longer_up_to_a_limit(void **state)
         int64_t took_ms = recover(bed);
         assert_true(took_ms >= before_ms);
         before_ms = took_ms;
-        assert_string_equal(fails(bed, WB_CAT_IO).state, "sick");
+        assert_string_equal(fails(bed, WB_CAT_TIMEOUT).state, "sick");
     }
     assert_true(before_ms >= 290000 && before_ms <= 320000);
+}
+
+static void errors_of_the_medium_are_the_nodes_only_if_a_probe_meets_them(void **state)
+{
+    struct bed *bed = *state;
+    struct wb_err err;
+    for (int i = 0; i < 100; i++)
+        (void)fails(bed, WB_CAT_IO);
+    assert_int_equal(bed->side.state, WB_NODE_DEGRADED);
+    assert_true(bed->side.probe_due_ms <= bed->now_ms + 1250);
+    (void)wb_err_at(&err, WB_SCOPE_TARGET, "check", WB_CAT_IO, "broken");
+    assert_false(wb_side_excuses(&bed->side, &(struct wb_err){.category = WB_CAT_IO}, bed->now_ms));
+    for (int i = 0; i < 3; i++)
+        (void)wb_side_probed(&bed->side, &bed->policy, &err, -1, 1, bed->now_ms);
+    assert_int_equal(bed->side.state, WB_NODE_SICK);
 }
 
 static void a_full_target_is_sick_until_there_is_room(void **state)
@@ -205,6 +220,7 @@ int main(void)
         HEALTH_TEST(failures_in_a_row_make_a_side_sick),
         HEALTH_TEST(a_sick_side_recovers_by_probes_then_a_trickle_then_all),
         HEALTH_TEST(each_relapse_is_held_longer_up_to_a_limit),
+        HEALTH_TEST(errors_of_the_medium_are_the_nodes_only_if_a_probe_meets_them),
         HEALTH_TEST(a_full_target_is_sick_until_there_is_room),
         HEALTH_TEST(only_failures_that_others_share_are_excused),
         HEALTH_TEST(the_window_is_halved_and_grows_again),
