@@ -32,9 +32,9 @@ void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t p
         *written = offset + 1;
 }
 
-static enum wb_rc send(struct wb_shell *shell, enum wb_topic topic, int32_t partition,
-                       struct wb_span key, enum wb_record_type type, const void *record,
-                       struct wb_err *err)
+enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t partition,
+                         struct wb_span key, enum wb_record_type type, const void *record,
+                         struct wb_err *err)
 {
     struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
     if (wb_codec_encode(shell->codec, type, record, &value, err) != WB_OK)
@@ -47,14 +47,21 @@ static enum wb_rc send(struct wb_shell *shell, enum wb_topic topic, int32_t part
 
 static size_t encoded_size(const struct wb_task_file *file)
 {
-    return TASK_FILE_BYTES + file->path.len + file->range_count * 64;
+    size_t size = TASK_FILE_BYTES + file->path.len + strlen(file->instance) + strlen(file->tag);
+    if (file->version)
+        size += strlen(file->version->etag);
+    if (file->known)
+        size += strlen(file->known->etag);
+    for (size_t i = 0; i < file->range_count; i++)
+        size += 64 + strlen(file->ranges[i].tag);
+    return size;
 }
 
 static bool same_task(const struct wb_intent *a, const struct wb_intent *b)
 {
     return a->op == b->op && a->partition == b->partition &&
            a->max_file_bytes == b->max_file_bytes && strcmp(a->target, b->target) == 0 &&
-           strcmp(a->source, b->source) == 0 &&
+           strcmp(a->source, b->source) == 0 && strcmp(a->from, b->from) == 0 &&
            memcmp(&a->options, &b->options, sizeof(a->options)) == 0;
 }
 
@@ -126,6 +133,7 @@ static enum wb_rc send_task(struct wb_shell *shell, const struct gathering *task
         .not_after_ms = task->not_after_ms,
         .partition = like->partition,
         .source = like->source,
+        .from = like->from,
         .target = like->target,
         .options = like->options,
         .max_file_bytes = like->max_file_bytes,
@@ -134,8 +142,8 @@ static enum wb_rc send_task(struct wb_shell *shell, const struct gathering *task
     };
     /* Spread by hand: a producer left to itself sends what comes together to one partition. */
     int32_t partition = (int32_t)(shell->next_task_partition++ % (uint32_t)shell->partitions);
-    return send(shell, WB_TOPIC_TASKS, partition, wb_span_of(NULL, 0), WB_RECORD_TASK, &record,
-                err);
+    return wb_shell_send(shell, WB_TOPIC_TASKS, partition, wb_span_of(NULL, 0), WB_RECORD_TASK,
+                         &record, err);
 }
 
 static enum wb_rc send_tasks(struct wb_shell *shell, struct wb_err *err)
@@ -217,7 +225,8 @@ static enum wb_rc send_dead(struct wb_shell *shell, const struct wb_ended *ended
     };
     if (replica->error)
         letter.error = *replica->error;
-    return send(shell, WB_TOPIC_DEAD, 0, ended->link->key, WB_RECORD_DEAD_LETTER, &letter, err);
+    return wb_shell_send(shell, WB_TOPIC_DEAD, 0, ended->link->key, WB_RECORD_DEAD_LETTER, &letter,
+                         err);
 }
 
 static bool is_source_of_rule(const struct wb_shell *shell, const char *node)
@@ -255,7 +264,8 @@ static enum wb_rc send_chain(struct wb_shell *shell, const struct wb_ended *ende
     if (wb_file_key(event.node, event.path, &key, err) != WB_OK)
         return WB_ERROR;
     int32_t home = wb_home_partition(event.node, event.path, shell->partitions);
-    return send(shell, WB_TOPIC_EVENTS, home, wb_buf_span(&key), WB_RECORD_FILE_EVENT, &event, err);
+    return wb_shell_send(shell, WB_TOPIC_EVENTS, home, wb_buf_span(&key), WB_RECORD_FILE_EVENT,
+                         &event, err);
 }
 
 static enum wb_rc send_ends(struct wb_shell *shell, struct wb_err *err)
@@ -303,9 +313,10 @@ static bool any_dirty(const struct wb_shell *shell)
     return false;
 }
 
-bool wb_flush_needed(const struct wb_shell *shell)
+bool wb_flush_needed(struct wb_shell *shell)
 {
-    return shell->consumed || shell->outbox.first_intent || any_dirty(shell);
+    return shell->consumed || shell->outbox.first_intent || any_dirty(shell) ||
+           (shell->ours > 0 && wb_nodes_changed(shell));
 }
 
 /* All positions of ours, changed or not: so the transaction carries the group's generation, and
@@ -346,7 +357,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
     size_t count;
     if (wb_txn_begin(shell->producer, err) != WB_OK || send_passed(shell, err) != WB_OK ||
         send_tasks(shell, err) != WB_OK || save_links(shell, err) != WB_OK ||
-        send_ends(shell, err) != WB_OK)
+        send_ends(shell, err) != WB_OK || wb_nodes_tell(shell, err) != WB_OK)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
     if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||

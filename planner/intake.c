@@ -7,6 +7,8 @@
 #include "core/base/path.h"
 #include "planner/shell.h"
 
+enum { ID_MOST = 256, ETAG_MOST = 1024, MIME_MOST = 255 };
+
 /* The message outlives the turn's poll: its bytes are copied into the arena. */
 static struct wb_message message_copy(struct wb_shell *shell, const struct wb_message *message)
 {
@@ -61,8 +63,21 @@ static enum wb_rc parse_digest(struct wb_shell *shell, const char *text, struct 
     return WB_OK;
 }
 
+/* They go into records of ours, each of which must fit into one record of the log. */
+static enum wb_rc check_text(const char *name, const char *text, size_t most, struct wb_err *err)
+{
+    size_t len = strlen(text);
+    if (len <= most)
+        return WB_OK;
+    return wb_err_set(err, WB_CAT_INVALID, "%s has %zu bytes, may have %zu", name, len, most);
+}
+
 static enum wb_rc check_event(const struct wb_file_event *event, struct wb_err *err)
 {
+    if (check_text("id", event->id, ID_MOST, err) != WB_OK ||
+        check_text("etag", event->etag, ETAG_MOST, err) != WB_OK ||
+        check_text("mime", event->mime, MIME_MOST, err) != WB_OK)
+        return WB_ERROR;
     if (wb_name_check(event->node, err) != WB_OK || wb_path_check(event->path, err) != WB_OK)
         return WB_ERROR;
     if (event->kind == WB_EVENT_UNKNOWN)
@@ -110,7 +125,8 @@ static enum wb_rc step_routes(struct wb_shell *shell, struct wb_part *part,
         if (wb_link_load(shell, part, routes[i].target, event->node, event->path, &routes[i].policy,
                          &loaded, err) != WB_OK)
             return WB_ERROR;
-        wb_link_step(shell, loaded, &input);
+        if (wb_link_step(shell, loaded, &input, err) != WB_OK)
+            return WB_ERROR;
     }
     return WB_OK;
 }
@@ -154,14 +170,17 @@ static enum wb_rc take_results(struct wb_shell *shell, struct wb_part *part,
         struct wb_err why;
         struct wb_loaded *loaded;
         const struct wb_result *result = &report->results[i];
-        struct wb_input input = {.kind = kind, .op = report->op, .result = result};
+        struct wb_input input = {
+            .kind = kind, .op = report->op, .result = result, .from = report->from};
         int32_t home = wb_home_partition(report->source, result->path, shell->partitions);
         if (wb_path_check(result->path, &why) != WB_OK || &shell->parts[home] != part)
             continue;
         if (wb_link_load(shell, part, report->target, report->source, result->path, NULL, &loaded,
                          err) != WB_OK)
             return WB_ERROR;
-        wb_link_step(shell, loaded, &input);
+        input.excused = wb_nodes_outcome(shell, report, result, kind);
+        if (wb_link_step(shell, loaded, &input, err) != WB_OK)
+            return WB_ERROR;
     }
     return WB_OK;
 }
@@ -179,6 +198,10 @@ static enum wb_rc take_report(struct wb_shell *shell, struct wb_part *part,
     if (wb_name_check(report->source, &why) != WB_OK ||
         wb_name_check(report->target, &why) != WB_OK)
         return bury(shell, message, &why);
+    if (report->op == WB_OP_CHECK) {
+        wb_nodes_probed(shell, report);
+        return WB_OK;
+    }
     return take_results(shell, part, report, kind, err);
 }
 

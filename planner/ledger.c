@@ -7,7 +7,7 @@
 #include "core/base/db.h"
 
 enum {
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 2,
     PATH_BYTES = 600,
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
      * what was deleted meanwhile. */
@@ -15,9 +15,9 @@ enum {
 };
 
 static const char schema[] =
-    "CREATE TABLE jobs(key BLOB PRIMARY KEY, target TEXT NOT NULL, lane INT NOT NULL,"
-    " standing INT NOT NULL, priority INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
-    "CREATE INDEX jobs_waiting ON jobs(standing, target, lane, priority, due);"
+    "CREATE TABLE jobs(key BLOB PRIMARY KEY, queue TEXT NOT NULL, lane INT NOT NULL,"
+    " standing INT NOT NULL, bytes INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX jobs_waiting ON jobs(standing, queue, lane, due);"
     "CREATE INDEX jobs_due ON jobs(due) WHERE standing >= 2;"
     "CREATE TABLE replicas(key BLOB PRIMARY KEY, record BLOB NOT NULL);"
     "CREATE TABLE place(topic INT PRIMARY KEY, next INT NOT NULL, saved_ms INT NOT NULL);";
@@ -29,8 +29,9 @@ enum statement {
     DEL_REPLICA,
     GET_JOB,
     GET_REPLICA,
-    PRIORITY_BELOW,
     WAITING,
+    WALK_JOBS,
+    WALK_REPLICAS,
     OVERDUE,
     COUNTS,
     PUT_PLACE,
@@ -40,19 +41,19 @@ enum statement {
 
 static const char *const statements[STATEMENT_COUNT] = {
     [PUT_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(key) DO UPDATE SET "
-                "target=?2, lane=?3, standing=?4, priority=?5, due=?6, record=?7",
+                "queue=?2, lane=?3, standing=?4, bytes=?5, due=?6, record=?7",
     [DEL_JOB] = "DELETE FROM jobs WHERE key=?1",
     [PUT_REPLICA] = "INSERT INTO replicas VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET record=?2",
     [DEL_REPLICA] = "DELETE FROM replicas WHERE key=?1",
-    [GET_JOB] = "SELECT record FROM jobs WHERE key=?1",
+    [GET_JOB] = "SELECT record, lane FROM jobs WHERE key=?1",
     [GET_REPLICA] = "SELECT record FROM replicas WHERE key=?1",
-    [PRIORITY_BELOW] = "SELECT max(priority) FROM jobs WHERE standing=1 AND target=?1 AND lane=?2 "
-                       "AND priority<?3",
-    [WAITING] = "SELECT key FROM jobs WHERE standing=1 AND target=?1 AND lane=?2 AND priority=?3 "
-                "AND due<=?4 ORDER BY due LIMIT ?5",
+    [WAITING] = "SELECT key, due, rowid FROM jobs WHERE standing=1 AND queue=?1 AND lane=?2 "
+                "AND due<=?3 AND (due, rowid)>(?4, ?5) ORDER BY due, rowid LIMIT ?6",
+    [WALK_JOBS] = "SELECT key, 0, rowid FROM jobs WHERE rowid>?1 ORDER BY rowid LIMIT ?2",
+    [WALK_REPLICAS] = "SELECT key, 0, rowid FROM replicas WHERE rowid>?1 ORDER BY rowid LIMIT ?2",
     [OVERDUE] = "SELECT key FROM jobs WHERE standing>=2 AND due<=?1 ORDER BY due LIMIT ?2",
-    [COUNTS] = "SELECT target, lane, standing, count(*) FROM jobs WHERE standing>0 "
-               "GROUP BY standing, target, lane",
+    [COUNTS] = "SELECT queue, lane, standing, count(*), sum(bytes) FROM jobs WHERE standing>0 "
+               "GROUP BY standing, queue, lane",
     [PUT_PLACE] = "INSERT INTO place VALUES(?1,?2,?3) ON CONFLICT(topic) DO UPDATE SET next=?2, "
                   "saved_ms=?3",
     [GET_PLACE] = "SELECT next, saved_ms FROM place WHERE topic=?1",
@@ -68,6 +69,7 @@ struct wb_ledger {
     sqlite3_stmt *stmt[STATEMENT_COUNT];
     struct place jobs;
     struct place replicas;
+    uint64_t seen;
     bool changing;
 };
 
@@ -78,6 +80,12 @@ enum wb_standing wb_standing_of(const struct wb_job *job)
     if (job->state == WB_JOB_WAITING || job->state == WB_JOB_PARKED)
         return WB_STANDING_WAITING;
     return wb_plan_in_flight(job->state) ? WB_STANDING_FLIGHT : WB_STANDING_FENCING;
+}
+
+void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT])
+{
+    (void)snprintf(ret, WB_QUEUE_TEXT, "%s/%s/%s/%d", job->target, job->source,
+                   job->rule ? job->rule : "", (int)job->priority);
 }
 
 static enum wb_rc prepare_all(struct wb_ledger *ledger, struct wb_err *err)
@@ -108,10 +116,14 @@ static enum wb_rc load_place(struct wb_ledger *ledger, enum wb_topic topic, stru
 static enum wb_rc load(struct wb_ledger *ledger, struct wb_err *err)
 {
     bool stale = false;
+    bool ignored = false; /* how long ago the rules were compared */
+    struct place seen;
     if (prepare_all(ledger, err) != WB_OK ||
         load_place(ledger, WB_TOPIC_JOBS, &ledger->jobs, &stale, err) != WB_OK ||
-        load_place(ledger, WB_TOPIC_REPLICAS, &ledger->replicas, &stale, err) != WB_OK)
+        load_place(ledger, WB_TOPIC_REPLICAS, &ledger->replicas, &stale, err) != WB_OK ||
+        load_place(ledger, WB_TOPIC_SETTINGS, &seen, &ignored, err) != WB_OK)
         return WB_ERROR;
+    ledger->seen = seen.next < 0 ? 0 : (uint64_t)seen.next;
     return stale ? wb_ledger_reset(ledger, err) : WB_OK;
 }
 
@@ -169,20 +181,40 @@ enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err)
 {
     wb_ledger_rollback(ledger);
     ledger->jobs = ledger->replicas = (struct place){.next = -1};
+    ledger->seen = 0;
     return wb_db_exec(ledger->db, "DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place", err);
+}
+
+static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
+                            struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
+    (void)sqlite3_bind_int(stmt, 1, (int)topic);
+    (void)sqlite3_bind_int64(stmt, 2, next);
+    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
+    return wb_db_run(stmt, err);
 }
 
 static enum wb_rc save_place(struct wb_ledger *ledger, enum wb_topic topic, struct wb_err *err)
 {
     struct place *place = place_of(ledger, topic);
-    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
-    if (!place->dirty)
-        return WB_OK;
+    bool dirty = place->dirty;
     place->dirty = false;
-    (void)sqlite3_bind_int(stmt, 1, (int)topic);
-    (void)sqlite3_bind_int64(stmt, 2, place->next);
-    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
-    return wb_db_run(stmt, err);
+    return dirty ? put_place(ledger, topic, place->next, err) : WB_OK;
+}
+
+uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
+{
+    return ledger->seen;
+}
+
+/* Kept in the row of the settings' place: it is what was last read of them. */
+enum wb_rc wb_ledger_set_seen(struct wb_ledger *ledger, uint64_t seen, struct wb_err *err)
+{
+    ledger->seen = seen & INT64_MAX;
+    if (change(ledger, err) != WB_OK)
+        return WB_ERROR;
+    return put_place(ledger, WB_TOPIC_SETTINGS, (int64_t)ledger->seen, err);
 }
 
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
@@ -214,16 +246,18 @@ static enum wb_rc run_key(struct wb_ledger *ledger, enum statement which, struct
 enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
                              enum wb_lane lane, struct wb_span record, struct wb_err *err)
 {
+    char queue[WB_QUEUE_TEXT];
     sqlite3_stmt *stmt = ledger->stmt[PUT_JOB];
     if (change(ledger, err) != WB_OK)
         return WB_ERROR;
     if (!record.data)
         return run_key(ledger, DEL_JOB, key, err);
+    wb_queue_name(job, queue);
     wb_db_bind_span(stmt, 1, key);
-    (void)sqlite3_bind_text(stmt, 2, job->target, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(stmt, 2, queue, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int(stmt, 3, (int)lane);
     (void)sqlite3_bind_int(stmt, 4, (int)wb_standing_of(job));
-    (void)sqlite3_bind_int(stmt, 5, job->priority);
+    (void)sqlite3_bind_int64(stmt, 5, wb_plan_bytes(job));
     (void)sqlite3_bind_int64(stmt, 6, job->due_ms);
     wb_db_bind_span(stmt, 7, record);
     return wb_db_run(stmt, err);
@@ -241,7 +275,8 @@ enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
 }
 
 static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct wb_span key,
-                          struct wb_arena *arena, struct wb_span *ret, struct wb_err *err)
+                          struct wb_arena *arena, struct wb_span *ret, int *ret_lane,
+                          struct wb_err *err)
 {
     bool row;
     sqlite3_stmt *stmt = ledger->stmt[which];
@@ -252,69 +287,74 @@ static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct
     if (!row)
         return WB_OK;
     *ret = wb_arena_span(arena, wb_db_column_span(stmt, 0));
+    if (ret_lane)
+        *ret_lane = sqlite3_column_int(stmt, 1);
     (void)sqlite3_reset(stmt);
     return WB_OK;
 }
 
-enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, struct wb_span *ret_replica, struct wb_err *err)
+enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
+                                 struct wb_arena *arena, struct wb_span *ret, struct wb_err *err)
 {
-    if (get_one(ledger, GET_JOB, key, arena, ret_job, err) != WB_OK)
-        return WB_ERROR;
-    return get_one(ledger, GET_REPLICA, key, arena, ret_replica, err);
+    return get_one(ledger, GET_REPLICA, key, arena, ret, NULL, err);
 }
 
-/* Adds the keys that a bound statement gives. */
-static enum wb_rc gather(sqlite3_stmt *stmt, struct wb_arena *arena, struct wb_span *keys,
-                         size_t *count, struct wb_err *err)
+static enum wb_lane lane_of(int number)
 {
-    for (;;) {
+    return number == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL;
+}
+
+enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                         struct wb_span *ret_job, enum wb_lane *ret_lane,
+                         struct wb_span *ret_replica, struct wb_err *err)
+{
+    int lane = WB_LANE_SMALL;
+    if (get_one(ledger, GET_JOB, key, arena, ret_job, &lane, err) != WB_OK)
+        return WB_ERROR;
+    *ret_lane = lane_of(lane);
+    return wb_ledger_get_replica(ledger, key, arena, ret_replica, err);
+}
+
+/* Adds the keys that a bound statement gives; `place` becomes that of the last one. */
+static enum wb_rc gather(sqlite3_stmt *stmt, struct wb_arena *arena, struct wb_ledger_place *place,
+                         struct wb_span *keys, size_t *count, struct wb_err *err)
+{
+    for (*count = 0;;) {
         bool row;
         if (wb_db_step(stmt, &row, err) != WB_OK)
             return WB_ERROR;
         if (!row)
             return WB_OK;
         keys[(*count)++] = wb_arena_span(arena, wb_db_column_span(stmt, 0));
+        if (place)
+            *place = (struct wb_ledger_place){sqlite3_column_int64(stmt, 1),
+                                              sqlite3_column_int64(stmt, 2)};
     }
 }
 
-static enum wb_rc priority_below(struct wb_ledger *ledger, const char *target, enum wb_lane lane,
-                                 int64_t *priority, bool *ret_any, struct wb_err *err)
-{
-    sqlite3_stmt *stmt = ledger->stmt[PRIORITY_BELOW];
-    (void)sqlite3_bind_text(stmt, 1, target, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int(stmt, 2, (int)lane);
-    (void)sqlite3_bind_int64(stmt, 3, *priority);
-    if (wb_db_step(stmt, ret_any, err) != WB_OK)
-        return WB_ERROR;
-    *ret_any = *ret_any && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER;
-    *priority = sqlite3_column_int64(stmt, 0);
-    (void)sqlite3_reset(stmt);
-    return WB_OK;
-}
-
-enum wb_rc wb_ledger_waiting(struct wb_ledger *ledger, const char *target, enum wb_lane lane,
+enum wb_rc wb_ledger_waiting(struct wb_ledger *ledger, const char *queue, enum wb_lane lane,
                              int64_t now_ms, size_t limit, struct wb_arena *arena,
-                             struct wb_span *ret_keys, size_t *ret_count, struct wb_err *err)
+                             struct wb_ledger_place *place, struct wb_span *ret_keys,
+                             size_t *ret_count, struct wb_err *err)
 {
     sqlite3_stmt *stmt = ledger->stmt[WAITING];
-    int64_t priority = INT64_MAX;
-    *ret_count = 0;
-    while (*ret_count < limit) {
-        bool any;
-        if (priority_below(ledger, target, lane, &priority, &any, err) != WB_OK)
-            return WB_ERROR;
-        if (!any)
-            return WB_OK;
-        (void)sqlite3_bind_text(stmt, 1, target, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int(stmt, 2, (int)lane);
-        (void)sqlite3_bind_int64(stmt, 3, priority);
-        (void)sqlite3_bind_int64(stmt, 4, now_ms);
-        (void)sqlite3_bind_int64(stmt, 5, (int64_t)(limit - *ret_count));
-        if (gather(stmt, arena, ret_keys, ret_count, err) != WB_OK)
-            return WB_ERROR;
-    }
-    return WB_OK;
+    (void)sqlite3_bind_text(stmt, 1, queue, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int(stmt, 2, (int)lane);
+    (void)sqlite3_bind_int64(stmt, 3, now_ms);
+    (void)sqlite3_bind_int64(stmt, 4, place ? place->due_ms : 0);
+    (void)sqlite3_bind_int64(stmt, 5, place ? place->row : 0);
+    (void)sqlite3_bind_int64(stmt, 6, (int64_t)limit);
+    return gather(stmt, arena, place, ret_keys, ret_count, err);
+}
+
+enum wb_rc wb_ledger_walk(struct wb_ledger *ledger, bool replicas, size_t limit,
+                          struct wb_arena *arena, struct wb_ledger_place *place,
+                          struct wb_span *ret_keys, size_t *ret_count, struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[replicas ? WALK_REPLICAS : WALK_JOBS];
+    (void)sqlite3_bind_int64(stmt, 1, place->row);
+    (void)sqlite3_bind_int64(stmt, 2, (int64_t)limit);
+    return gather(stmt, arena, place, ret_keys, ret_count, err);
 }
 
 enum wb_rc wb_ledger_overdue(struct wb_ledger *ledger, int64_t now_ms, size_t limit,
@@ -322,15 +362,14 @@ enum wb_rc wb_ledger_overdue(struct wb_ledger *ledger, int64_t now_ms, size_t li
                              struct wb_err *err)
 {
     sqlite3_stmt *stmt = ledger->stmt[OVERDUE];
-    *ret_count = 0;
     (void)sqlite3_bind_int64(stmt, 1, now_ms);
     (void)sqlite3_bind_int64(stmt, 2, (int64_t)limit);
-    return gather(stmt, arena, ret_keys, ret_count, err);
+    return gather(stmt, arena, NULL, ret_keys, ret_count, err);
 }
 
 enum wb_rc wb_ledger_count(struct wb_ledger *ledger,
-                           void (*visit)(void *arg, const char *target, enum wb_lane lane,
-                                         enum wb_standing standing, int64_t count),
+                           void (*visit)(void *arg, const char *queue, enum wb_lane lane,
+                                         enum wb_standing standing, int64_t count, int64_t bytes),
                            void *arg, struct wb_err *err)
 {
     sqlite3_stmt *stmt = ledger->stmt[COUNTS];
@@ -343,7 +382,7 @@ enum wb_rc wb_ledger_count(struct wb_ledger *ledger,
         int standing = sqlite3_column_int(stmt, 2);
         if (standing > 0 && standing < WB_STANDING_COUNT)
             visit(arg, (const char *)sqlite3_column_text(stmt, 0),
-                  sqlite3_column_int(stmt, 1) == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL,
-                  (enum wb_standing)standing, sqlite3_column_int64(stmt, 3));
+                  lane_of(sqlite3_column_int(stmt, 1)), (enum wb_standing)standing,
+                  sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4));
     }
 }

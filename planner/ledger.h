@@ -35,6 +35,11 @@ enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err) WB_MUST
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
 void wb_ledger_rollback(struct wb_ledger *ledger);
 
+/* Jobs that wait for the same things stand in one queue: those of one source, target, rule and
+ * priority. Its name, `target/source/rule/priority`, appended. */
+enum { WB_QUEUE_TEXT = 208 };
+void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT]);
+
 /* `record` is the encoded job or replica; data NULL: there is none any more. */
 enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
                              enum wb_lane lane, struct wb_span record,
@@ -42,26 +47,47 @@ enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const
 enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
                                  struct wb_span record, struct wb_err *err) WB_MUST_USE;
 
-/* Both encoded records of a link, copied into the arena; data NULL where there is none. */
+/* Both encoded records of a link, copied into the arena; data NULL where there is none. The lane is
+ * the one that the job was put with. */
 enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, struct wb_span *ret_replica,
-                         struct wb_err *err) WB_MUST_USE;
+                         struct wb_span *ret_job, enum wb_lane *ret_lane,
+                         struct wb_span *ret_replica, struct wb_err *err) WB_MUST_USE;
+/* The replica alone. */
+enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
+                                 struct wb_arena *arena, struct wb_span *ret,
+                                 struct wb_err *err) WB_MUST_USE;
 
-/* Keys, in the arena, of jobs of a target and lane that wait and are due: highest priority first,
- * then by due time. */
-enum wb_rc wb_ledger_waiting(struct wb_ledger *ledger, const char *target, enum wb_lane lane,
+/* Where a walk through a table or queue goes on; zeroed: the start. */
+struct wb_ledger_place {
+    int64_t due_ms;
+    int64_t row;
+};
+
+/* Keys, in the arena, of jobs of a queue and lane that wait and are due, by due time. `place` may
+ * be NULL; else the walk goes on there, and it is moved. */
+enum wb_rc wb_ledger_waiting(struct wb_ledger *ledger, const char *queue, enum wb_lane lane,
                              int64_t now_ms, size_t limit, struct wb_arena *arena,
-                             struct wb_span *ret_keys, size_t *ret_count,
-                             struct wb_err *err) WB_MUST_USE;
+                             struct wb_ledger_place *place, struct wb_span *ret_keys,
+                             size_t *ret_count, struct wb_err *err) WB_MUST_USE;
+/* Keys of all jobs (`replicas` false) or replicas, in no order that matters. */
+enum wb_rc wb_ledger_walk(struct wb_ledger *ledger, bool replicas, size_t limit,
+                          struct wb_arena *arena, struct wb_ledger_place *place,
+                          struct wb_span *ret_keys, size_t *ret_count,
+                          struct wb_err *err) WB_MUST_USE;
+/* A number that is kept with the ledger, 0 at first: which state of the rules it was last compared
+ * with. Setting begins a change like any other. */
+uint64_t wb_ledger_seen(const struct wb_ledger *ledger);
+enum wb_rc wb_ledger_set_seen(struct wb_ledger *ledger, uint64_t seen,
+                              struct wb_err *err) WB_MUST_USE;
 /* Keys of jobs whose answer is overdue. */
 enum wb_rc wb_ledger_overdue(struct wb_ledger *ledger, int64_t now_ms, size_t limit,
                              struct wb_arena *arena, struct wb_span *ret_keys, size_t *ret_count,
                              struct wb_err *err) WB_MUST_USE;
 
-/* How many jobs of each target, lane and standing there are. */
+/* How many jobs of each queue, lane and standing there are, and of how many bytes. */
 enum wb_rc wb_ledger_count(struct wb_ledger *ledger,
-                           void (*visit)(void *arg, const char *target, enum wb_lane lane,
-                                         enum wb_standing standing, int64_t count),
+                           void (*visit)(void *arg, const char *queue, enum wb_lane lane,
+                                         enum wb_standing standing, int64_t count, int64_t bytes),
                            void *arg, struct wb_err *err) WB_MUST_USE;
 
 #endif

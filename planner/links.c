@@ -28,63 +28,6 @@ void wb_turn_reset(struct wb_shell *shell)
     }
 }
 
-/* ---- counts ---- */
-
-static struct wb_load *load_of(struct wb_shell *shell, const char *target)
-{
-    struct wb_load *load = wb_map_get(shell->loads, wb_span_str(target));
-    if (load)
-        return load;
-    load = wb_xcalloc(1, sizeof(*load));
-    memcpy(load->target, target, strnlen(target, sizeof(load->target) - 1));
-    wb_map_put(shell->loads, wb_span_str(target), load);
-    return load;
-}
-
-static void count_one(void *arg, const char *target, enum wb_lane lane, enum wb_standing standing,
-                      int64_t count)
-{
-    if (target)
-        load_of(arg, target)->count[lane][standing] += count;
-}
-
-enum wb_rc wb_loads_count(struct wb_shell *shell, struct wb_err *err)
-{
-    wb_map_clear(shell->loads);
-    for (int32_t p = 0; p < shell->partitions; p++)
-        if (shell->parts[p].ours &&
-            wb_ledger_count(shell->parts[p].ledger, count_one, shell, err) != WB_OK)
-            return WB_ERROR;
-    return WB_OK;
-}
-
-/* The window of a target is shared by all planners, by their share of the partitions. */
-static int64_t window(const struct wb_shell *shell, enum wb_lane lane)
-{
-    const struct wb_config *config = wb_shell_config(shell);
-    int64_t tasks = wb_config_int(config, WB_OPT_WINDOW_TASKS);
-    int64_t files = lane == WB_LANE_SMALL ? wb_config_int(config, WB_OPT_BATCH_FILES) : 1;
-    int64_t share = tasks * files * shell->ours / (shell->partitions ? shell->partitions : 1);
-    return share > 0 ? share : 1;
-}
-
-int64_t wb_load_room(struct wb_shell *shell, const char *target, enum wb_lane lane)
-{
-    return window(shell, lane) - load_of(shell, target)->count[lane][WB_STANDING_FLIGHT];
-}
-
-static void recount(struct wb_shell *shell, struct wb_loaded *loaded)
-{
-    struct wb_load *load = load_of(shell, loaded->link.target);
-    enum wb_standing standing = wb_standing_of(loaded->link.job);
-    enum wb_lane lane =
-        loaded->link.job ? wb_plan_lane(&loaded->policy, loaded->link.job) : loaded->lane;
-    load->count[loaded->lane][loaded->standing]--;
-    load->count[lane][standing]++;
-    loaded->standing = standing;
-    loaded->lane = lane;
-}
-
 /* ---- loading ---- */
 
 static enum wb_rc decode(struct wb_shell *shell, enum wb_record_type type, struct wb_span bytes,
@@ -98,18 +41,26 @@ static enum wb_rc decode(struct wb_shell *shell, enum wb_record_type type, struc
 
 static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_err *err)
 {
+    char name[WB_QUEUE_TEXT];
     struct wb_span job;
     struct wb_span replica;
     void *job_record;
     void *replica_record;
     struct wb_link *link = &loaded->link;
-    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &replica, err) !=
-            WB_OK ||
+    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &loaded->lane, &replica,
+                      err) != WB_OK ||
         decode(shell, WB_RECORD_JOB, job, &job_record, err) != WB_OK ||
         decode(shell, WB_RECORD_REPLICA, replica, &replica_record, err) != WB_OK)
         return WB_ERROR;
     link->job = job_record;
     link->replica = replica_record;
+    loaded->standing = wb_standing_of(link->job);
+    if (!link->job)
+        return WB_OK;
+    /* It counts as the ledger has it, whatever the rules say by now. */
+    wb_queue_name(link->job, name);
+    loaded->queue = wb_queue_of(shell, name);
+    loaded->bytes = wb_plan_bytes(link->job);
     return WB_OK;
 }
 
@@ -132,8 +83,6 @@ static enum wb_rc load_new(struct wb_shell *shell, struct wb_part *part, struct 
         policy ? *policy : wb_catalog_policy(shell, link->target, link->source, link->path);
     if (fill(shell, loaded, err) != WB_OK)
         return WB_ERROR;
-    loaded->standing = wb_standing_of(link->job);
-    loaded->lane = link->job ? wb_plan_lane(&loaded->policy, link->job) : WB_LANE_SMALL;
     wb_map_put(shell->links, link->key, loaded);
     *shell->last_link = loaded;
     shell->last_link = &loaded->next;
@@ -160,6 +109,62 @@ enum wb_rc wb_link_load(struct wb_shell *shell, struct wb_part *part, const char
     return *ret ? WB_OK : load_new(shell, part, wb_buf_span(&key), policy, ret, err);
 }
 
+/* ---- other replicas ---- */
+
+static enum wb_rc replica_at(struct wb_shell *shell, const struct wb_loaded *loaded,
+                             const char *node, const struct wb_replica **ret, struct wb_err *err)
+{
+    void *record;
+    struct wb_span bytes;
+    const struct wb_link *link = &loaded->link;
+    struct wb_buf key WB_AUTO(wb_buf_free) = wb_buf_make(KEY_MAX);
+    if (wb_replica_key(node, link->source, link->path, &key, err) != WB_OK)
+        return WB_ERROR;
+    const struct wb_loaded *there = wb_map_get(shell->links, wb_buf_span(&key));
+    if (there) {
+        *ret = there->link.replica;
+        return WB_OK;
+    }
+    if (wb_ledger_get_replica(loaded->part->ledger, wb_buf_span(&key), shell->arena, &bytes, err) !=
+            WB_OK ||
+        decode(shell, WB_RECORD_REPLICA, bytes, &record, err) != WB_OK)
+        return WB_ERROR;
+    *ret = record;
+    return WB_OK;
+}
+
+static bool serves(struct wb_shell *shell, const struct wb_loaded *loaded, const char *node)
+{
+    struct wb_node_view *view = wb_node_view_of(shell, node);
+    return strcmp(node, loaded->link.target) != 0 && !view->held &&
+           wb_side_open(&view->side[WB_SIDE_SOURCE], shell->now_ms) &&
+           wb_side_open(&view->side[WB_SIDE_TARGET], shell->now_ms);
+}
+
+enum wb_rc wb_link_other(struct wb_shell *shell, const struct wb_loaded *loaded, const char *node,
+                         const struct wb_replica **ret, struct wb_err *err)
+{
+    *ret = NULL;
+    if (node)
+        return replica_at(shell, loaded, node, ret, err);
+    for (size_t i = 0; i < shell->rule_count; i++) {
+        const struct wb_rule *rule = shell->rules[i];
+        for (size_t t = 0; t < rule->target_count && !strcmp(rule->source, loaded->link.source);
+             t++) {
+            const struct wb_replica *replica;
+            if (!serves(shell, loaded, rule->targets[t]))
+                continue;
+            if (replica_at(shell, loaded, rule->targets[t], &replica, err) != WB_OK)
+                return WB_ERROR;
+            if (replica && wb_plan_other_fits(&loaded->link, replica)) {
+                *ret = replica;
+                return WB_OK;
+            }
+        }
+    }
+    return WB_OK;
+}
+
 /* ---- steps ---- */
 
 static void step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input)
@@ -167,19 +172,66 @@ static void step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_inp
     input->now_ms = shell->now_ms;
     input->entropy = wb_random_u64();
     wb_plan_step(&loaded->policy, &loaded->link, input, &shell->outbox);
-    recount(shell, loaded);
+    wb_queue_recount(shell, loaded);
 }
 
-void wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input)
+static bool fails_at_source(const struct wb_input *input)
 {
+    const struct wb_err *err = input->result ? input->result->error : NULL;
+    return err && err->scope == WB_SCOPE_SOURCE;
+}
+
+/* Who was read instead of the source, or could be. */
+static enum wb_rc find_other(struct wb_shell *shell, struct wb_loaded *loaded,
+                             struct wb_input *input, struct wb_err *err)
+{
+    const struct wb_job *job = loaded->link.job;
+    const char *node = input->from && *input->from ? input->from : NULL;
+    if (!job || input->other)
+        return WB_OK;
+    if (input->kind == WB_INPUT_GIVE && *job->from)
+        node = job->from;
+    if (!node && !fails_at_source(input))
+        return WB_OK;
+    return wb_link_other(shell, loaded, node, &input->other, err);
+}
+
+/* What is about to be given out may not be wanted any more, or not now. */
+static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
+                         struct wb_input *input)
+{
+    enum { PAUSED_MS = 5000 };
+    if (!loaded->link.job || input->kind != WB_INPUT_GIVE)
+        return;
+    if (!*loaded->policy.rule)
+        *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
+                                   .until_ms = INT64_MAX,
+                                   .cancel_end = WB_END_SUPERSEDED,
+                                   .reason = "no rule sends it there any more"};
+    else if (wb_link_is_paused(shell, loaded))
+        *input = (struct wb_input){.kind = WB_INPUT_DEFER, .until_ms = shell->now_ms + PAUSED_MS};
+}
+
+enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input,
+                        struct wb_err *err)
+{
+    check_wanted(shell, loaded, input);
+    if (input->kind == WB_INPUT_TIMER && loaded->link.job)
+        input->excused = shell->answered_ms <= loaded->link.job->updated_ms;
+    if (find_other(shell, loaded, input, err) != WB_OK)
+        return WB_ERROR;
     step(shell, loaded, input);
     /* While others wait, the dispatcher keeps the order; else there is nobody to overtake. */
-    struct wb_load *load = load_of(shell, loaded->link.target);
-    bool ready = loaded->standing == WB_STANDING_WAITING &&
+    const struct wb_queue *queue = loaded->queue;
+    bool ready = queue && loaded->standing == WB_STANDING_WAITING &&
                  loaded->link.job->due_ms <= shell->now_ms &&
-                 load->count[loaded->lane][WB_STANDING_WAITING] == 1;
-    if (!ready || wb_load_room(shell, loaded->link.target, loaded->lane) <= 0)
-        return;
+                 queue->count[loaded->lane][WB_STANDING_WAITING] == 1;
+    if (!ready || wb_queue_room(shell, queue, loaded->lane) <= 0)
+        return WB_OK;
     struct wb_input give = {.kind = WB_INPUT_GIVE};
+    check_wanted(shell, loaded, &give);
+    if (find_other(shell, loaded, &give, err) != WB_OK)
+        return WB_ERROR;
     step(shell, loaded, &give);
+    return WB_OK;
 }

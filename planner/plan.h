@@ -104,6 +104,8 @@ struct wb_ended {
 
 /* Empties it; what it will hold lives in the arena. */
 void wb_outbox_init(struct wb_outbox *outbox, struct wb_arena *arena);
+/* Appends an intent of `op`, all texts empty. */
+struct wb_intent *wb_outbox_add(struct wb_outbox *outbox, enum wb_op op);
 
 /* One step. Inputs that do not concern the link's present job (late, duplicated, of an older job)
  * change nothing but may ask for the discard of a stray instance. Everything that the link points
@@ -111,12 +113,19 @@ void wb_outbox_init(struct wb_outbox *outbox, struct wb_arena *arena);
 void wb_plan_step(const struct wb_policy *policy, struct wb_link *link,
                   const struct wb_input *input, struct wb_outbox *outbox);
 
+/* Whether a replica holds the version that the link's job is about, so that it may be read instead
+ * of the source. */
+bool wb_plan_other_fits(const struct wb_link *link, const struct wb_replica *other);
+
 /* Small files travel in batches, large ones alone: each kind has a lane of its own, so that neither
  * holds up the other. */
 enum wb_lane { WB_LANE_SMALL, WB_LANE_LARGE, WB_LANE_COUNT };
 
 /* By the strategy that the job would get now. */
 enum wb_lane wb_plan_lane(const struct wb_policy *policy, const struct wb_job *job);
+
+/* What it will move at least, as far as known; 0: not known, or nothing. */
+int64_t wb_plan_bytes(const struct wb_job *job);
 
 /* True for the states in which a job counts against the window of its nodes. */
 bool wb_plan_in_flight(enum wb_job_state state);

@@ -13,20 +13,26 @@ static int64_t deadline(const struct wb_step *step)
     return step->input->now_ms + step->policy->deadline_ms;
 }
 
+struct wb_intent *wb_outbox_add(struct wb_outbox *outbox, enum wb_op op)
+{
+    struct wb_intent *intent = wb_arena_alloc(outbox->arena, sizeof(*intent));
+    intent->op = op;
+    intent->source = intent->target = intent->from = "";
+    intent->file.job = intent->file.instance = intent->file.tag = "";
+    *outbox->last_intent = intent;
+    outbox->last_intent = &intent->next;
+    outbox->intent_count++;
+    return intent;
+}
+
 static struct wb_intent *append(struct wb_step *step, enum wb_op op)
 {
-    struct wb_intent *intent = wb_arena_alloc(step->arena, sizeof(*intent));
-    intent->op = op;
+    struct wb_intent *intent = wb_outbox_add(step->outbox, op);
     intent->partition = step->link->partition;
     intent->source = step->link->source;
     intent->target = step->link->target;
-    intent->from = "";
     intent->not_after_ms = deadline(step);
-    intent->file.job = intent->file.instance = intent->file.tag = "";
     intent->file.path = step->link->path;
-    *step->outbox->last_intent = intent;
-    step->outbox->last_intent = &intent->next;
-    step->outbox->intent_count++;
     return intent;
 }
 

@@ -12,16 +12,22 @@ static bool names_version(const struct wb_version *claim, const struct wb_versio
            version->kind == WB_FILE_REGULAR;
 }
 
-bool wb_other_fits(const struct wb_step *step)
+bool wb_plan_other_fits(const struct wb_link *link, const struct wb_replica *other)
 {
-    const struct wb_replica *other = step->input->other;
-    const struct wb_job *job = step->job;
+    const struct wb_job *job = link->job;
+    if (!job)
+        return false;
     const struct wb_version *wanted = job->version ? job->version : &job->event.claim;
     if (!other || !other->version || !other->digests.len || job->event.kind != WB_EVENT_WRITTEN)
         return false;
     bool sha256_fits = job->event.sha256.len == 0 || wb_span_eq(job->event.sha256, other->sha256);
     return sha256_fits && wanted->size_bytes >= 0 && wanted->mtime_ns >= 0 &&
            names_version(wanted, other->version);
+}
+
+bool wb_other_fits(const struct wb_step *step)
+{
+    return wb_plan_other_fits(step->link, step->input->other);
 }
 
 /* Kinds of failure that looking at the source once more is not likely to mend. */

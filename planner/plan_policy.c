@@ -56,6 +56,12 @@ static int64_t job_size(const struct wb_job *job)
     return job->version ? job->version->size_bytes : job->event.claim.size_bytes;
 }
 
+int64_t wb_plan_bytes(const struct wb_job *job)
+{
+    int64_t size = job->event.kind == WB_EVENT_DELETED ? 0 : job_size(job);
+    return size > 0 ? size : 0;
+}
+
 enum wb_lane wb_plan_lane(const struct wb_policy *policy, const struct wb_job *job)
 {
     const char *reason;

@@ -40,8 +40,8 @@ static void on_revoked(void *arg, const struct wb_position *positions, size_t co
     for (int32_t p = 0; p < shell->partitions; p++)
         close_part(&shell->parts[p]);
     shell->ours = 0;
-    wb_map_clear(shell->loads);
     wb_turn_reset(shell);
+    wb_map_clear(shell->queues);
 }
 
 static int input_index(const struct wb_shell *shell, const char *topic)
@@ -74,8 +74,10 @@ static enum wb_rc on_assigned(void *arg, struct wb_position *positions, size_t c
         return WB_ERROR;
     shell->ours = (int32_t)found;
     wb_turn_reset(shell);
-    if (wb_loads_count(shell, err) != WB_OK)
+    shell->now_ms = wb_clock_wall_ms();
+    if (wb_queues_count(shell, err) != WB_OK)
         return WB_ERROR;
+    wb_catalog_compare(shell);
     wb_health_set(shell->env->health, true, NULL);
     WB_LOG(WB_LOG_INFO, "planner ready", WB_LOG_INT("partitions", (int64_t)found));
     return WB_OK;
@@ -85,17 +87,27 @@ static enum wb_rc on_assigned(void *arg, struct wb_position *positions, size_t c
 
 static bool anything_waits(struct wb_span key, void *value, void *arg)
 {
-    const struct wb_load *load = value;
+    const struct wb_queue *queue = value;
     (void)key;
     for (int lane = 0; lane < WB_LANE_COUNT; lane++)
-        *(bool *)arg |= load->count[lane][WB_STANDING_WAITING] > 0;
+        *(bool *)arg |= queue->count[lane][WB_STANDING_WAITING] > 0;
     return true;
+}
+
+static bool anything_to_compare(const struct wb_shell *shell)
+{
+    for (int32_t p = 0; p < shell->partitions; p++)
+        if (shell->parts[p].ours && !shell->parts[p].compared)
+            return true;
+    return false;
 }
 
 static int first_wait_ms(struct wb_shell *shell, int timeout_ms)
 {
     bool waits = false;
-    wb_map_each(shell->loads, anything_waits, &waits);
+    if (anything_to_compare(shell))
+        return 0;
+    wb_map_each(shell->queues, anything_waits, &waits);
     return waits && timeout_ms > SHORT_POLL_MS ? SHORT_POLL_MS : timeout_ms;
 }
 
@@ -153,31 +165,45 @@ static enum wb_rc undo(struct wb_shell *shell, struct wb_err *err)
         memcpy(part->next, part->begun, sizeof(part->next));
     }
     wb_turn_reset(shell);
-    return wb_loads_count(shell, err);
+    wb_catalog_compare(shell);
+    return wb_queues_count(shell, err);
 }
 
-static void sum_load(struct wb_load *sum, const struct wb_load *load)
+struct sum {
+    struct wb_shell *shell;
+    int64_t count[WB_STANDING_COUNT];
+    int64_t parked;
+};
+
+static bool is_parked(const struct wb_shell *shell, const struct wb_queue *queue)
 {
-    for (int lane = 0; lane < WB_LANE_COUNT; lane++)
-        for (int standing = 0; standing < WB_STANDING_COUNT; standing++)
-            sum->count[lane][standing] += load->count[lane][standing];
+    return queue->held || queue->source->held || queue->target->held ||
+           !wb_side_open(&queue->source->side[WB_SIDE_SOURCE], shell->now_ms) ||
+           !wb_side_open(&queue->target->side[WB_SIDE_TARGET], shell->now_ms);
 }
 
-static bool add_load(struct wb_span key, void *value, void *arg)
+static bool add_queue(struct wb_span key, void *value, void *arg)
 {
+    struct sum *sum = arg;
+    const struct wb_queue *queue = value;
+    int64_t waiting = 0;
     (void)key;
-    sum_load(arg, value);
+    for (int lane = 0; lane < WB_LANE_COUNT; lane++) {
+        for (int standing = 0; standing < WB_STANDING_COUNT; standing++)
+            sum->count[standing] += queue->count[lane][standing];
+        waiting += queue->count[lane][WB_STANDING_WAITING];
+    }
+    sum->parked += is_parked(sum->shell, queue) ? waiting : 0;
     return true;
 }
 
-static void show_loads(struct wb_shell *shell)
+static void show_queues(struct wb_shell *shell)
 {
-    struct wb_load sum = {0};
-    wb_map_each(shell->loads, add_load, &sum);
-    wb_metric_set(shell->metrics.in_flight, (double)(sum.count[WB_LANE_SMALL][WB_STANDING_FLIGHT] +
-                                                     sum.count[WB_LANE_LARGE][WB_STANDING_FLIGHT]));
-    wb_metric_set(shell->metrics.waiting, (double)(sum.count[WB_LANE_SMALL][WB_STANDING_WAITING] +
-                                                   sum.count[WB_LANE_LARGE][WB_STANDING_WAITING]));
+    struct sum sum = {.shell = shell};
+    wb_map_each(shell->queues, add_queue, &sum);
+    wb_metric_set(shell->metrics.in_flight, (double)sum.count[WB_STANDING_FLIGHT]);
+    wb_metric_set(shell->metrics.waiting, (double)(sum.count[WB_STANDING_WAITING] - sum.parked));
+    wb_metric_set(shell->metrics.parked, (double)sum.parked);
 }
 
 static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
@@ -190,7 +216,7 @@ static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
     }
     wb_turn_reset(shell);
-    show_loads(shell);
+    show_queues(shell);
     return WB_OK;
 }
 
@@ -200,7 +226,7 @@ static enum wb_rc turn(void *self, int timeout_ms, struct wb_err *err)
     if (wb_catalog_poll(shell, err) != WB_OK || take_records(shell, timeout_ms, err) != WB_OK)
         return WB_ERROR;
     shell->now_ms = wb_clock_wall_ms();
-    if (shell->ours > 0 && wb_dispatch(shell, err) != WB_OK)
+    if (shell->ours > 0 && (wb_reconcile(shell, err) != WB_OK || wb_dispatch(shell, err) != WB_OK))
         return WB_ERROR;
     return finish_turn(shell, err);
 }
@@ -237,8 +263,10 @@ static void find_metrics(struct wb_shell *shell)
                                      "Time to put a turn into the log.", NULL);
     m->in_flight = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_jobs_in_flight",
                                   "Jobs whose answer is due.", NULL);
-    m->waiting =
-        wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_jobs_waiting", "Jobs that wait.", NULL);
+    m->waiting = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_jobs_waiting",
+                                "Jobs that wait for their turn.", NULL);
+    m->parked = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_jobs_parked",
+                               "Jobs that wait for a node or an operator.", NULL);
     m->rules = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_rules",
                               "Rules that the planner goes by.", NULL);
     for (int end = 0; end <= WB_END_DEAD; end++) {
@@ -251,8 +279,8 @@ static void find_metrics(struct wb_shell *shell)
 
 static enum wb_rc prepare_topics(struct wb_shell *shell, struct wb_err *err)
 {
-    static const enum wb_topic outputs[] = {WB_TOPIC_EVENTS, WB_TOPIC_TASKS, WB_TOPIC_JOBS,
-                                            WB_TOPIC_REPLICAS, WB_TOPIC_DEAD};
+    static const enum wb_topic outputs[] = {WB_TOPIC_EVENTS,   WB_TOPIC_TASKS, WB_TOPIC_JOBS,
+                                            WB_TOPIC_REPLICAS, WB_TOPIC_DEAD,  WB_TOPIC_NODES};
     for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
         if (wb_producer_prepare(shell->producer, shell->topics[outputs[i]], err) != WB_OK)
             return WB_ERROR;
@@ -293,6 +321,7 @@ static enum wb_rc begin(struct wb_shell *shell, struct wb_err *err)
     for (int32_t p = 0; p < shell->partitions; p++)
         close_part(&shell->parts[p]);
     wb_turn_reset(shell);
+    shell->now_ms = wb_clock_wall_ms();
     if (wb_catalog_poll(shell, err) != WB_OK)
         return WB_ERROR;
     return join_group(shell, err);
@@ -311,7 +340,9 @@ static void close_planner(void *self)
     wb_codec_free(&shell->codec);
     wb_mime_free(&shell->mime);
     wb_map_free(&shell->links);
-    wb_map_free(&shell->loads);
+    wb_map_free(&shell->queues);
+    wb_map_free(&shell->nodes);
+    wb_config_free(&shell->settings);
     wb_arena_free(&shell->arena);
     wb_arena_free(&shell->catalog);
     free(shell);
@@ -324,7 +355,8 @@ static enum wb_rc open_planner(const struct wb_stage_env *env, void **ret_self, 
     shell->slot.lock_fd = -1;
     shell->arena = wb_arena_new(ARENA_MOST);
     shell->links = wb_map_new(NULL);
-    shell->loads = wb_map_new(free);
+    shell->queues = wb_map_new(free);
+    shell->nodes = wb_map_new(free);
     shell->defaults = wb_rules_defaults(env->config);
     shell->mime = wb_mime_new("/etc/mime.types");
     find_metrics(shell);

@@ -15,6 +15,7 @@ struct wb_policy wb_rules_defaults(const struct wb_config *config)
         .direct_below_bytes = wb_config_int(config, WB_OPT_DIRECT_BELOW),
         .chunk_bytes = wb_config_int(config, WB_OPT_CHUNK_SIZE),
         .deadline_ms = wb_config_int(config, WB_OPT_TASK_DEADLINE),
+        .lost_most = (int32_t)wb_config_int(config, WB_OPT_LOST_ATTEMPTS),
         .random_writes = true,
     };
     wb_config_span(config, WB_OPT_BACKOFF, &policy.backoff_least_ms, &policy.backoff_most_ms);
@@ -132,6 +133,7 @@ static void merge_options(struct wb_options *into, const struct wb_options *from
     into->xattrs |= from->xattrs;
     into->sha256 |= from->sha256;
     into->medium |= from->medium;
+    into->keep |= from->keep;
 }
 
 static void merge(struct wb_policy *policy, const struct wb_rule *rule, struct wb_arena *arena)

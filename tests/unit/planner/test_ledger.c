@@ -49,7 +49,7 @@ static void put(struct fixture *fixture, const char *key, enum wb_job_state stat
 {
     struct wb_err err;
     const struct wb_job job = {
-        .target = "b", .state = state, .priority = priority, .due_ms = due_ms};
+        .target = "b", .source = "a", .state = state, .priority = priority, .due_ms = due_ms};
     check_ok(wb_ledger_put_job(fixture->ledger, wb_span_str(key), &job, WB_LANE_SMALL,
                                wb_span_str("record"), &err));
 }
@@ -60,11 +60,12 @@ static void what_is_not_committed_never_was(void **state)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
+    enum wb_lane lane;
     put(fixture, "one", WB_JOB_WAITING, 0, 1);
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
     reopen(fixture);
-    check_ok(
-        wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica, &err));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &lane,
+                           &replica, &err));
     assert_null(job.data);
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
 }
@@ -75,6 +76,7 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
+    enum wb_lane lane;
     put(fixture, "one", WB_JOB_WAITING, 0, 1);
     check_ok(
         wb_ledger_put_replica(fixture->ledger, wb_span_str("one"), wb_span_str("proof"), &err));
@@ -82,8 +84,8 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_REPLICAS, 9);
     check_ok(wb_ledger_commit(fixture->ledger, &err));
     reopen(fixture);
-    check_ok(
-        wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica, &err));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &lane,
+                           &replica, &err));
     check_span(job, "record");
     check_span(replica, "proof");
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
@@ -93,7 +95,7 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
 }
 
-static void who_waits_comes_by_priority_and_then_by_time(void **state)
+static void who_waits_comes_by_time_within_its_queue(void **state)
 {
     struct fixture *fixture = *state;
     struct wb_err err;
@@ -102,21 +104,53 @@ static void who_waits_comes_by_priority_and_then_by_time(void **state)
     put(fixture, "late", WB_JOB_WAITING, 0, 20);
     put(fixture, "early", WB_JOB_WAITING, 0, 10);
     put(fixture, "urgent", WB_JOB_WAITING, 7, 30);
-    put(fixture, "future", WB_JOB_WAITING, 9, 1000);
-    put(fixture, "flying", WB_JOB_COPYING, 9, 5);
-    put(fixture, "dead", WB_JOB_DEAD, 9, 0);
-    check_ok(wb_ledger_waiting(fixture->ledger, "b", WB_LANE_SMALL, 100, 8, fixture->arena, keys,
-                               &count, &err));
-    assert_int_equal(count, 3);
-    check_span(keys[0], "urgent");
-    check_span(keys[1], "early");
-    check_span(keys[2], "late");
-    check_ok(wb_ledger_waiting(fixture->ledger, "b", WB_LANE_SMALL, 100, 1, fixture->arena, keys,
-                               &count, &err));
+    put(fixture, "future", WB_JOB_WAITING, 0, 1000);
+    put(fixture, "flying", WB_JOB_COPYING, 0, 5);
+    put(fixture, "dead", WB_JOB_DEAD, 0, 0);
+    check_ok(wb_ledger_waiting(fixture->ledger, "b/a//0", WB_LANE_SMALL, 100, 8, fixture->arena,
+                               NULL, keys, &count, &err));
+    assert_int_equal(count, 2);
+    check_span(keys[0], "early");
+    check_span(keys[1], "late");
+    check_ok(wb_ledger_waiting(fixture->ledger, "b/a//7", WB_LANE_SMALL, 100, 8, fixture->arena,
+                               NULL, keys, &count, &err));
     assert_int_equal(count, 1);
     check_ok(wb_ledger_overdue(fixture->ledger, 100, 8, fixture->arena, keys, &count, &err));
     assert_int_equal(count, 1);
     check_span(keys[0], "flying");
+}
+
+static void a_walk_goes_on_where_it_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_span keys[2];
+    size_t count;
+    struct wb_ledger_place queue = {0};
+    struct wb_ledger_place table = {0};
+    put(fixture, "one", WB_JOB_WAITING, 0, 20);
+    put(fixture, "two", WB_JOB_WAITING, 0, 20);
+    put(fixture, "three", WB_JOB_WAITING, 0, 20);
+    for (int page = 0; page < 2; page++) {
+        check_ok(wb_ledger_waiting(fixture->ledger, "b/a//0", WB_LANE_SMALL, 100, 2, fixture->arena,
+                                   &queue, keys, &count, &err));
+        assert_int_equal(count, 2 - page);
+        check_ok(
+            wb_ledger_walk(fixture->ledger, false, 2, fixture->arena, &table, keys, &count, &err));
+        assert_int_equal(count, 2 - page);
+    }
+    check_span(keys[0], "three");
+}
+
+static void what_was_compared_is_kept_with_the_ledger(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    assert_int_equal(wb_ledger_seen(fixture->ledger), 0);
+    check_ok(wb_ledger_set_seen(fixture->ledger, 77, &err));
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    reopen(fixture);
+    assert_int_equal(wb_ledger_seen(fixture->ledger), 77);
 }
 
 int main(void)
@@ -125,7 +159,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_committed_never_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_commit_keeps_records_and_their_place_together, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(who_waits_comes_by_priority_and_then_by_time, set_up,
+        cmocka_unit_test_setup_teardown(who_waits_comes_by_time_within_its_queue, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_walk_goes_on_where_it_stopped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_compared_is_kept_with_the_ledger, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,112 @@
+/* What the rules demand beside what the ledgers hold: a page a turn, until nothing differs. Jobs
+ * that no rule asks for, or that an operator called off, are called off; a file that is known from
+ * one link and that a rule sends to another target, too, is asked for there ("add a node, and it
+ * fills"). Which state of the rules a ledger was compared with is kept in it. */
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "planner/shell.h"
+
+enum { PAGE = 256, ID_TEXT = 40 };
+
+static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_err *err)
+{
+    struct wb_input input = {.kind = WB_INPUT_CANCEL};
+    int64_t cancelled_ms = wb_link_cancelled_ms(shell, loaded);
+    if (!loaded->link.job)
+        return WB_OK;
+    if (!*loaded->policy.rule) {
+        input.until_ms = INT64_MAX;
+        input.cancel_end = WB_END_SUPERSEDED;
+        input.reason = "no rule sends it there any more";
+    } else if (cancelled_ms) {
+        input.until_ms = cancelled_ms;
+        input.cancel_end = WB_END_DEAD;
+        input.reason = "called off by an operator";
+    } else {
+        return WB_OK;
+    }
+    return wb_link_step(shell, loaded, &input, err);
+}
+
+static enum wb_rc check_job(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
+                            struct wb_err *err)
+{
+    struct wb_loaded *loaded;
+    if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
+        return WB_ERROR;
+    return call_off(shell, loaded, err);
+}
+
+/* The file was seen as this replica has it; the copy will see what it is now. */
+static enum wb_rc ask_for(struct wb_shell *shell, struct wb_loaded *missing,
+                          const struct wb_replica *known, struct wb_err *err)
+{
+    const struct wb_event_ref ref = {
+        .id = wb_arena_printf(shell->arena, "fill-%016llx", (unsigned long long)wb_random_u64()),
+        .time_ms = known->event_time_ms,
+        .offset = known->event_offset,
+        .accepted_ms = shell->now_ms,
+        .kind = WB_EVENT_WRITTEN,
+        .claim = *known->version,
+        .sha256 = known->sha256,
+        .mime = wb_mime_of(shell->mime, known->path),
+        .count = 1,
+    };
+    struct wb_input input = {.kind = WB_INPUT_EVENT, .event = &ref};
+    return wb_link_step(shell, missing, &input, err);
+}
+
+static enum wb_rc check_replica(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
+                                struct wb_err *err)
+{
+    struct wb_loaded *loaded;
+    struct wb_route *routes;
+    if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
+        return WB_ERROR;
+    const struct wb_link *link = &loaded->link;
+    if (!link->replica || !link->replica->version)
+        return WB_OK;
+    size_t count = wb_rules_routes(shell->rules, shell->rule_count, &shell->defaults, link->source,
+                                   link->path, shell->arena, &routes);
+    for (size_t i = 0; i < count; i++) {
+        struct wb_loaded *other;
+        if (wb_link_load(shell, part, routes[i].target, link->source, link->path, &routes[i].policy,
+                         &other, err) != WB_OK)
+            return WB_ERROR;
+        if (!other->link.job && !other->link.replica &&
+            ask_for(shell, other, link->replica, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
+
+static enum wb_rc page(struct wb_shell *shell, struct wb_part *part, struct wb_err *err)
+{
+    size_t count;
+    struct wb_span *keys = wb_arena_alloc(shell->arena, PAGE * sizeof(*keys));
+    if (wb_ledger_walk(part->ledger, part->replicas, PAGE, shell->arena, &part->walk, keys, &count,
+                       err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
+        if ((part->replicas ? check_replica : check_job)(shell, part, keys[i], err) != WB_OK)
+            return WB_ERROR;
+    if (count == PAGE)
+        return WB_OK;
+    part->walk = (struct wb_ledger_place){0};
+    part->compared = part->replicas;
+    part->replicas = !part->replicas;
+    if (!part->compared)
+        return WB_OK;
+    part->touched = true;
+    return wb_ledger_set_seen(part->ledger, shell->demands, err);
+}
+
+enum wb_rc wb_reconcile(struct wb_shell *shell, struct wb_err *err)
+{
+    for (int32_t p = 0; p < shell->partitions; p++) {
+        struct wb_part *part = &shell->parts[p];
+        if (part->ours && !part->compared)
+            return page(shell, part, err);
+    }
+    return WB_OK;
+}
