@@ -34,8 +34,9 @@ struct file {
 
 struct wb_journal {
     struct file *file;
-    pthread_mutex_t lock;           /* of the states */
-    pthread_mutex_t suspects;       /* held while one of them is executed */
+    pthread_mutex_t lock; /* of the states */
+    pthread_cond_t cleared;
+    bool suspect_busy;              /* one of them is executed */
     bool claimed[WB_JOURNAL_CELLS]; /* by a thread, from _begin to _done */
     size_t evicted; /* where the next kept one is dropped when all cells are taken */
 };
@@ -87,7 +88,7 @@ enum wb_rc wb_journal_open(const char *folder, struct wb_journal **ret, struct w
     struct wb_journal *journal = wb_xcalloc(1, sizeof(*journal));
     journal->file = file;
     (void)pthread_mutex_init(&journal->lock, NULL);
-    (void)pthread_mutex_init(&journal->suspects, NULL);
+    (void)pthread_cond_init(&journal->cleared, NULL);
     *ret = journal;
     return WB_OK;
 }
@@ -98,7 +99,7 @@ void wb_journal_close(struct wb_journal **journal)
         return;
     (void)munmap((*journal)->file, sizeof(*(*journal)->file));
     (void)pthread_mutex_destroy(&(*journal)->lock);
-    (void)pthread_mutex_destroy(&(*journal)->suspects);
+    (void)pthread_cond_destroy(&(*journal)->cleared);
     free(*journal);
     *journal = NULL;
 }
@@ -136,37 +137,42 @@ static struct wb_journal_cell *take_cell(struct wb_journal *journal)
     return cell;
 }
 
+static struct wb_journal_cell *fill_cell(struct wb_journal *journal, int32_t partition,
+                                         int64_t offset, uint64_t digest)
+{
+    struct wb_journal_cell *cell = take_cell(journal);
+    cell->partition = partition;
+    cell->offset = offset;
+    cell->digest = digest;
+    cell->ends = 0;
+    return cell;
+}
+
 int wb_journal_begin(struct wb_journal *journal, int32_t partition, int64_t offset, uint64_t digest,
                      struct wb_journal_cell **ret)
 {
     (void)pthread_mutex_lock(&journal->lock);
     struct wb_journal_cell *cell = find(journal, partition, offset, digest);
-    bool suspect = cell != NULL;
-    if (!suspect) {
-        cell = take_cell(journal);
-        cell->partition = partition;
-        cell->offset = offset;
-        cell->digest = digest;
-        cell->ends = 0;
-        atomic_store(&cell->state, BUSY);
-    }
+    if (!cell)
+        cell = fill_cell(journal, partition, offset, digest);
     journal->claimed[cell - journal->file->cells] = true;
+    while (cell->ends > 0 && journal->suspect_busy)
+        (void)pthread_cond_wait(&journal->cleared, &journal->lock);
+    journal->suspect_busy = journal->suspect_busy || cell->ends > 0;
+    atomic_store(&cell->state, BUSY);
     (void)pthread_mutex_unlock(&journal->lock);
     *ret = cell;
-    if (!suspect)
-        return 0;
-    (void)pthread_mutex_lock(&journal->suspects);
-    atomic_store(&cell->state, BUSY);
     return cell->ends;
 }
 
 void wb_journal_done(struct wb_journal *journal, struct wb_journal_cell *cell)
 {
-    bool suspect = cell->ends > 0;
     (void)pthread_mutex_lock(&journal->lock);
+    if (cell->ends > 0) {
+        journal->suspect_busy = false;
+        (void)pthread_cond_signal(&journal->cleared);
+    }
     atomic_store(&cell->state, FREE);
     journal->claimed[cell - journal->file->cells] = false;
     (void)pthread_mutex_unlock(&journal->lock);
-    if (suspect)
-        (void)pthread_mutex_unlock(&journal->suspects);
 }
