@@ -157,7 +157,7 @@ static void store_close(struct wb_store *base)
 /* The node is at fault here, not a file: that may pass whatever it is. */
 static enum wb_rc root_failed(const struct posix_store *store, int errnum, struct wb_err *err)
 {
-    (void)wb_err_errno(err, errnum, "root \"%s\" cannot be used", store->root_path);
+    (void)wb_err_errno(err, errnum, "root \"%s\" cannot be opened", store->root_path);
     if (err->category == WB_CAT_NOT_FOUND)
         err->category = WB_CAT_UNREACHABLE;
     err->retryable = true;
