@@ -38,6 +38,8 @@ static const struct column columns[] = {
     EVENT("event deleted", WB_EVENT_DELETED),
     {"give", WB_INPUT_GIVE, -1, -1},
     {"timer", WB_INPUT_TIMER, -1, -1},
+    {"cancel", WB_INPUT_CANCEL, -1, -1},
+    {"defer", WB_INPUT_DEFER, -1, -1},
     REPORT("probe probed", PROBE, PROBED),
     REPORT("probe absent", PROBE, ABSENT),
     REPORT("probe failed", PROBE, FAILED),
@@ -49,6 +51,7 @@ static const struct column columns[] = {
     REPORT("copy failed", COPY, FAILED),
     REPORT("open opened", OPEN, OPENED),
     REPORT("open current", OPEN, CURRENT),
+    REPORT("open present", OPEN, PRESENT),
     REPORT("open probed", OPEN, PROBED),
     REPORT("open absent", OPEN, ABSENT),
     REPORT("open failed", OPEN, FAILED),
@@ -74,6 +77,8 @@ static const struct column columns[] = {
     VERDICT("seal match", SEAL, MATCH),
     VERDICT("seal mismatch", SEAL, MISMATCH),
     VERDICT("seal unproved", SEAL, FAILED),
+    VERDICT("open match", OPEN, MATCH),
+    VERDICT("open mismatch", OPEN, MISMATCH),
 };
 
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };

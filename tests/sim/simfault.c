@@ -30,6 +30,7 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_IO] = {"io", 6000},
     [SIM_FAULT_IO_AFTER] = {"io after", 6000},
     [SIM_FAULT_NODE_AWAY] = {"node away", 60000},
+    [SIM_FAULT_NODE_BARE] = {"node bare", 60000},
     [SIM_FAULT_NODE_FULL] = {"node full", 50000},
     [SIM_FAULT_NODE_READ_ONLY] = {"node read-only", 50000},
     [SIM_FAULT_FLIP_WRITE] = {"flip write", 20000},
@@ -37,6 +38,10 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_TORN_WRITE] = {"torn write", 15000},
     [SIM_FAULT_SLOW] = {"slow", 5000},
     [SIM_FAULT_STRANGER] = {"stranger", 60000},
+    [SIM_FAULT_PAUSE] = {"pause", 30000},
+    [SIM_FAULT_CANCEL] = {"cancel", 20000},
+    [SIM_FAULT_RULE] = {"rule", 30000},
+    [SIM_FAULT_GARBAGE] = {"garbage", 30000},
 };
 
 struct faults {
