@@ -112,6 +112,7 @@ enum sim_fault {
     SIM_FAULT_STOP_LONG,
     SIM_FAULT_LOSE_LEDGER,
     SIM_FAULT_SLOT_TWICE,
+    SIM_FAULT_SKEW,          /* a planner whose clock is ahead */
     SIM_FAULT_TXN_ABORTED,   /* the coordinator refuses the commit */
     SIM_FAULT_TXN_IN_DOUBT,  /* the commit's answer is lost */
     SIM_FAULT_ABORT_REFUSED, /* ends the producer */

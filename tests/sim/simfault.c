@@ -18,6 +18,7 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_STOP_LONG] = {"stop long", 700},
     [SIM_FAULT_LOSE_LEDGER] = {"lose ledger", 200000},
     [SIM_FAULT_SLOT_TWICE] = {"slot twice", 50000},
+    [SIM_FAULT_SKEW] = {"skew", 50000},
     [SIM_FAULT_TXN_ABORTED] = {"txn aborted", 20000},
     [SIM_FAULT_TXN_IN_DOUBT] = {"txn in doubt", 20000},
     [SIM_FAULT_ABORT_REFUSED] = {"abort refused", 100000},

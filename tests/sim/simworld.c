@@ -250,6 +250,9 @@ static void heal(void)
     sim.chaos = false;
     sim_weather_heal();
     sim_wake_all();
+    for (int i = 0; i < SIM_PROCS_MOST; i++)
+        if (sim_proc_at(i))
+            sim_proc_at(i)->skew_ms = 0;
     breathe();
     sim_source_settle();
     drain();
