@@ -209,10 +209,12 @@ static int64_t new_size(void)
 static void put(struct sim_file *file, struct wb_span bytes)
 {
     bool in_place = sim_chance(SIM_UPSTREAM, 500);
+    bool link = bytes.len > 0 && bytes.len <= SMALL && sim_chance(SIM_UPSTREAM, 40);
+    enum wb_file_kind kind = link ? WB_FILE_SYMLINK : WB_FILE_REGULAR;
     int64_t mtime_ns = -1;
     if (sim_chance(SIM_UPSTREAM, 100))
         mtime_ns = 1000000000LL * (1 + sim_below(SIM_UPSTREAM, 3));
-    wb_mem_put(sim_nodes[0], wb_span_str(file->path), WB_FILE_REGULAR, bytes, mtime_ns, in_place);
+    wb_mem_put(sim_nodes[0], wb_span_str(file->path), kind, bytes, mtime_ns, in_place && !link);
     sim_check_source(file);
 }
 
