@@ -55,8 +55,11 @@ enum wb_rc wb_mem_ask(struct wb_mem_call *call, struct wb_err *err)
 struct wb_mem_call wb_mem_call_of(const struct mem_store *store, enum wb_mem_step step,
                                   enum wb_place place, struct wb_span name)
 {
-    return (struct wb_mem_call){
-        .step = step, .root = store->root->name, .place = place, .name = name};
+    return (struct wb_mem_call){.step = step,
+                                .root = store->root->name,
+                                .bare = store->tree == &store->root->bare,
+                                .place = place,
+                                .name = name};
 }
 
 const char *wb_mem_step_name(enum wb_mem_step step)

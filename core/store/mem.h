@@ -80,6 +80,7 @@ struct wb_mem_call {
     int64_t offset;      /* READ, WRITE */
     uint8_t *bytes;      /* READ: what is given (after); WRITE: what will be written (before) */
     size_t len;          /* WRITE: may be made less: the rest is lost and nobody told */
+    bool bare;           /* it is the folder below the mount */
     bool changed;        /* WRITE (after): the file holds other bytes than before */
 };
 

@@ -112,6 +112,7 @@ enum sim_fault {
     SIM_FAULT_STOP_LONG,
     SIM_FAULT_LOSE_LEDGER,
     SIM_FAULT_SLOT_TWICE,
+    SIM_FAULT_SKEW,          /* a planner whose clock is ahead */
     SIM_FAULT_TXN_ABORTED,   /* the coordinator refuses the commit */
     SIM_FAULT_TXN_IN_DOUBT,  /* the commit's answer is lost */
     SIM_FAULT_ABORT_REFUSED, /* ends the producer */
@@ -124,6 +125,7 @@ enum sim_fault {
     SIM_FAULT_IO,
     SIM_FAULT_IO_AFTER, /* it took effect, the answer is an error */
     SIM_FAULT_NODE_AWAY,
+    SIM_FAULT_NODE_BARE, /* not mounted: an empty folder */
     SIM_FAULT_NODE_FULL,
     SIM_FAULT_NODE_READ_ONLY,
     SIM_FAULT_FLIP_WRITE,
@@ -131,6 +133,10 @@ enum sim_fault {
     SIM_FAULT_TORN_WRITE,
     SIM_FAULT_SLOW,
     SIM_FAULT_STRANGER,
+    SIM_FAULT_PAUSE,
+    SIM_FAULT_CANCEL,
+    SIM_FAULT_RULE, /* the rule is set anew with other wishes */
+    SIM_FAULT_GARBAGE,
     SIM_FAULT_COUNT
 };
 
@@ -154,6 +160,7 @@ enum sim_invariant {
     SIM_I2,       /* published without proof */
     SIM_I3,       /* an event that did not end once */
     SIM_I4,       /* back to an older version */
+    SIM_I6,       /* outside a node's root */
     SIM_I7,       /* more in flight than the window allows */
     SIM_I8,       /* the backlog does not drain, or ends wrong, after all is healed */
     SIM_STRANGER, /* a stranger's file was removed */
@@ -178,6 +185,7 @@ struct sim_world {
     bool chain;   /* a to b to c */
     bool fan_out; /* a to b and to c */
     bool deletes;
+    bool keep; /* strangers stay */
     int file_count;
     int planners;
     int transfers;
@@ -196,6 +204,13 @@ struct sim_options {
 
 /* One seed from beginning to end; what was broken is in `sim`. */
 void sim_run(const struct sim_options *options);
+/* Sets the rules anew, how files are to be copied drawn anew. */
+void sim_rules_set(void);
+/* Pauses a node, a link, a rule or a file, or ends all pauses. */
+void sim_pause_set(void);
+void sim_pauses_end(void);
+/* Calls off what was accepted so far for a node, a link, a rule or a file. */
+void sim_cancel_set(void);
 
 /* The first breach of the history is kept; the run ends soon after. */
 void sim_break(enum sim_invariant invariant, const char *fmt, ...) WB_PRINTF(2, 3);
@@ -223,6 +238,8 @@ void sim_source_main(struct sim_proc *proc);
 void sim_source_settle(void);
 /* One more event for each file that has a dead job. */
 int sim_source_redrive(void);
+/* How many records nobody can read were sent. */
+int sim_source_garbage(void);
 
 /* ---- simweather.c: faults that last, of nodes and of the log ---- */
 

@@ -122,6 +122,10 @@ void sim_check_published(const struct wb_mem_call *call)
     struct wb_span bytes;
     int node = sim_node_index(call->root);
     struct sim_file *file = sim_file_named(call->name);
+    if (call->bare) {
+        sim_break(SIM_I6, "%s was published into an empty mount point", call->root);
+        return;
+    }
     if (!file || !wb_mem_peek(call->root, call->name, &bytes, NULL)) {
         sim_break(SIM_I1, "something else than a file of the source was published");
         return;
@@ -138,6 +142,9 @@ void sim_check_published(const struct wb_mem_call *call)
     else if (!is_proved(call->inode, bytes.len))
         sim_break(SIM_I2, "%s:%s was published without having been read back", call->root,
                   file->path);
+    else if (sim.keep && file->stranger[node])
+        sim_break(SIM_STRANGER, "a stranger's %s:%s was replaced, which the rule forbids",
+                  call->root, file->path);
     if (state >= 0)
         file->at[node] = state;
     file->stranger[node] = false;

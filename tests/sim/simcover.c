@@ -13,67 +13,77 @@ void __wrap_wb_plan_step(const struct wb_policy *policy, struct wb_link *link,
 
 enum { STATES = WB_JOB_DEAD + 1 };
 
+/* A mark a state, in the order of enum wb_job_state, "none" first. `+`: any full run must meet it.
+ * `.`: it may. That is an answer that is late or comes twice in a state that lasts but for a
+ * moment, or something given to a job that ended earlier in the same turn. `-`: it cannot be: no
+ * job is ever stored as parked, one whose node is away waits. */
 struct column {
     const char *name;
+    const char *marks;
     enum wb_input_kind kind;
     int op;      /* of reports and verdicts, or the event's kind */
     int outcome; /* -1: any other */
 };
 
-#define EVENT(name, what)              \
-    {                                  \
-        name, WB_INPUT_EVENT, what, -1 \
+#define EVENT(name, marks, what)              \
+    {                                         \
+        name, marks, WB_INPUT_EVENT, what, -1 \
     }
-#define REPORT(name, op, outcome)                               \
-    {                                                           \
-        name, WB_INPUT_REPORT, WB_OP_##op, WB_OUTCOME_##outcome \
+#define REPORT(name, marks, op, outcome)                               \
+    {                                                                  \
+        name, marks, WB_INPUT_REPORT, WB_OP_##op, WB_OUTCOME_##outcome \
     }
-#define VERDICT(name, op, outcome)                               \
-    {                                                            \
-        name, WB_INPUT_VERDICT, WB_OP_##op, WB_OUTCOME_##outcome \
+#define VERDICT(name, marks, op, outcome)                               \
+    {                                                                   \
+        name, marks, WB_INPUT_VERDICT, WB_OP_##op, WB_OUTCOME_##outcome \
     }
 
 static const struct column columns[] = {
-    EVENT("event written", WB_EVENT_WRITTEN),
-    EVENT("event deleted", WB_EVENT_DELETED),
-    {"give", WB_INPUT_GIVE, -1, -1},
-    {"timer", WB_INPUT_TIMER, -1, -1},
-    REPORT("probe probed", PROBE, PROBED),
-    REPORT("probe absent", PROBE, ABSENT),
-    REPORT("probe failed", PROBE, FAILED),
-    REPORT("copy copied", COPY, COPIED),
-    REPORT("copy current", COPY, CURRENT),
-    REPORT("copy present", COPY, PRESENT),
-    REPORT("copy probed", COPY, PROBED),
-    REPORT("copy absent", COPY, ABSENT),
-    REPORT("copy failed", COPY, FAILED),
-    REPORT("open opened", OPEN, OPENED),
-    REPORT("open current", OPEN, CURRENT),
-    REPORT("open probed", OPEN, PROBED),
-    REPORT("open absent", OPEN, ABSENT),
-    REPORT("open failed", OPEN, FAILED),
-    REPORT("range ranged", RANGE, RANGED),
-    REPORT("range absent", RANGE, ABSENT),
-    REPORT("range failed", RANGE, FAILED),
-    REPORT("seal sealed", SEAL, SEALED),
-    REPORT("seal absent", SEAL, ABSENT),
-    REPORT("seal failed", SEAL, FAILED),
-    REPORT("publish published", PUBLISH, PUBLISHED),
-    REPORT("publish failed", PUBLISH, FAILED),
-    REPORT("discard discarded", DISCARD, DISCARDED),
-    REPORT("discard failed", DISCARD, FAILED),
-    REPORT("delete deleted", DELETE, DELETED),
-    REPORT("delete probed", DELETE, PROBED),
-    REPORT("delete failed", DELETE, FAILED),
-    VERDICT("copy match", COPY, MATCH),
-    VERDICT("copy mismatch", COPY, MISMATCH),
-    VERDICT("copy unproved", COPY, FAILED),
-    VERDICT("range match", RANGE, MATCH),
-    VERDICT("range mismatch", RANGE, MISMATCH),
-    VERDICT("range unproved", RANGE, FAILED),
-    VERDICT("seal match", SEAL, MATCH),
-    VERDICT("seal mismatch", SEAL, MISMATCH),
-    VERDICT("seal unproved", SEAL, FAILED),
+    EVENT("event written", "++++++++++-+", WB_EVENT_WRITTEN),
+    EVENT("event deleted", "++++++++.+-+", WB_EVENT_DELETED),
+    {"give", ".+........-.", WB_INPUT_GIVE, -1, -1},
+    {"timer", "++++++++++-+", WB_INPUT_TIMER, -1, -1},
+    {"cancel", "..........-.", WB_INPUT_CANCEL, -1, -1},
+    {"defer", "..........-.", WB_INPUT_DEFER, -1, -1},
+    REPORT("probe probed", "++++++.+..-+", PROBE, PROBED),
+    REPORT("probe absent", "+.+.......-.", PROBE, ABSENT),
+    REPORT("probe failed", "+++.+.....-+", PROBE, FAILED),
+    REPORT("copy copied", "++++...++.-+", COPY, COPIED),
+    REPORT("copy current", "+..+......-.", COPY, CURRENT),
+    REPORT("copy present", "++.+...+..-+", COPY, PRESENT),
+    REPORT("copy probed", "+..+......-.", COPY, PROBED),
+    REPORT("copy absent", "++.+...+.+-+", COPY, ABSENT),
+    REPORT("copy failed", "+++++..+++-+", COPY, FAILED),
+    REPORT("open opened", "++.+++++..-+", OPEN, OPENED),
+    REPORT("open current", "+...+.....-.", OPEN, CURRENT),
+    REPORT("open present", "+...+.....-.", OPEN, PRESENT),
+    REPORT("open probed", "....+.....-.", OPEN, PROBED),
+    REPORT("open absent", "+...+.....-.", OPEN, ABSENT),
+    REPORT("open failed", "++++++++.+-+", OPEN, FAILED),
+    REPORT("range ranged", "++...+++..-+", RANGE, RANGED),
+    REPORT("range absent", "+....+...+-.", RANGE, ABSENT),
+    REPORT("range failed", "++.+++++..-+", RANGE, FAILED),
+    REPORT("seal sealed", "++....++..-+", SEAL, SEALED),
+    REPORT("seal absent", "......+...-.", SEAL, ABSENT),
+    REPORT("seal failed", "++..+.++..-+", SEAL, FAILED),
+    REPORT("publish published", "+++++..+++-+", PUBLISH, PUBLISHED),
+    REPORT("publish failed", "++.++..+++-+", PUBLISH, FAILED),
+    REPORT("discard discarded", "++++++++++-+", DISCARD, DISCARDED),
+    REPORT("discard failed", "++.+...++.-+", DISCARD, FAILED),
+    REPORT("delete deleted", "++.+.....+-+", DELETE, DELETED),
+    REPORT("delete probed", "++.++..+.+-+", DELETE, PROBED),
+    REPORT("delete failed", "++.+...+.+-+", DELETE, FAILED),
+    VERDICT("copy match", "+++++..+++-+", COPY, MATCH),
+    VERDICT("copy mismatch", "++.+...+..-+", COPY, MISMATCH),
+    VERDICT("copy unproved", "++.+...+.+-+", COPY, FAILED),
+    VERDICT("range match", "++.+++++..-+", RANGE, MATCH),
+    VERDICT("range mismatch", ".+...+....-+", RANGE, MISMATCH),
+    VERDICT("range unproved", "++...+....-+", RANGE, FAILED),
+    VERDICT("seal match", "++.+..++..-+", SEAL, MATCH),
+    VERDICT("seal mismatch", "......+...-.", SEAL, MISMATCH),
+    VERDICT("seal unproved", "+.....++..-+", SEAL, FAILED),
+    VERDICT("open match", "+..++.....-.", OPEN, MATCH),
+    VERDICT("open mismatch", "+.........-.", OPEN, MISMATCH),
 };
 
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
@@ -135,6 +145,16 @@ void sim_cover_print(FILE *out)
 
 int sim_cover_missing(FILE *out)
 {
-    (void)out;
-    return 0;
+    int missing = 0;
+    for (int column = 0; column < COLUMNS; column++)
+        for (int state = 0; state < STATES; state++) {
+            bool met = counts[column * STATES + state] > 0;
+            char mark = columns[column].marks[state];
+            if (met ? mark != '-' : mark != '+')
+                continue;
+            (void)fprintf(out, "%s in state %s was %s\n", columns[column].name, state_name(state),
+                          met ? "met, though it cannot be" : "never met");
+            missing++;
+        }
+    return missing;
 }

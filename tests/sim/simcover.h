@@ -12,7 +12,7 @@ enum { SIM_COVER_CELLS = 1024 };
 void sim_cover_begin(uint64_t *cells);
 /* The whole table. */
 void sim_cover_print(FILE *out);
-/* How many cells that can be reached were not; tells each of them when `out` is not NULL. */
+/* How many cells that must be met were not, or cannot be and were; tells each of them. */
 int sim_cover_missing(FILE *out);
 
 #endif

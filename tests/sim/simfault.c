@@ -18,6 +18,7 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_STOP_LONG] = {"stop long", 700},
     [SIM_FAULT_LOSE_LEDGER] = {"lose ledger", 200000},
     [SIM_FAULT_SLOT_TWICE] = {"slot twice", 50000},
+    [SIM_FAULT_SKEW] = {"skew", 50000},
     [SIM_FAULT_TXN_ABORTED] = {"txn aborted", 20000},
     [SIM_FAULT_TXN_IN_DOUBT] = {"txn in doubt", 20000},
     [SIM_FAULT_ABORT_REFUSED] = {"abort refused", 100000},
@@ -30,6 +31,7 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_IO] = {"io", 6000},
     [SIM_FAULT_IO_AFTER] = {"io after", 6000},
     [SIM_FAULT_NODE_AWAY] = {"node away", 60000},
+    [SIM_FAULT_NODE_BARE] = {"node bare", 60000},
     [SIM_FAULT_NODE_FULL] = {"node full", 50000},
     [SIM_FAULT_NODE_READ_ONLY] = {"node read-only", 50000},
     [SIM_FAULT_FLIP_WRITE] = {"flip write", 20000},
@@ -37,6 +39,10 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_TORN_WRITE] = {"torn write", 15000},
     [SIM_FAULT_SLOW] = {"slow", 5000},
     [SIM_FAULT_STRANGER] = {"stranger", 60000},
+    [SIM_FAULT_PAUSE] = {"pause", 30000},
+    [SIM_FAULT_CANCEL] = {"cancel", 20000},
+    [SIM_FAULT_RULE] = {"rule", 30000},
+    [SIM_FAULT_GARBAGE] = {"garbage", 30000},
 };
 
 struct faults {

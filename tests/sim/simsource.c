@@ -20,11 +20,18 @@ struct later {
 static struct later later[LATER_MOST];
 static size_t later_count;
 static uint32_t event_count;
+static int garbage_count;
 
 void sim_source_begin(void)
 {
     later_count = 0;
     event_count = 0;
+    garbage_count = 0;
+}
+
+int sim_source_garbage(void)
+{
+    return garbage_count;
 }
 
 /* ---- events ---- */
@@ -101,6 +108,20 @@ static void send_later(const struct later *one)
         later[later_count++] = *one;
 }
 
+/* A record that is no event. */
+static void send_garbage(void)
+{
+    uint8_t bytes[32];
+    if (!sim_fault(SIM_FAULT_GARBAGE))
+        return;
+    garbage_count++;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)sim_below(SIM_UPSTREAM, 256);
+    (void)sim_append(sim_topic(WB_TOPIC_EVENTS), (int32_t)sim_below(SIM_UPSTREAM, SIM_PARTITIONS),
+                     wb_span_str("garbage"), wb_span_of(bytes, sizeof(bytes)), 0,
+                     SIM_RECORD_VISIBLE);
+}
+
 /* Tells of the file, in one of the ways in which such news travel. */
 static void tell(struct sim_file *file)
 {
@@ -152,9 +173,10 @@ void sim_source_settle(void)
     send_due(INT64_MAX);
     for (int i = 0; i < sim.file_count; i++) {
         struct sim_file *file = sim_file_at(i);
-        if (file->dirty || file->stranger[1] || file->stranger[2])
+        bool lost = file->stranger[1] || file->stranger[2] || sim_fault_happened(SIM_FAULT_CANCEL);
+        if (file->dirty || lost)
             tell_surely(file, 0);
-        if (sim.chain && file->stranger[2])
+        if (sim.chain && lost)
             tell_surely(file, 1);
     }
 }
@@ -187,10 +209,12 @@ static int64_t new_size(void)
 static void put(struct sim_file *file, struct wb_span bytes)
 {
     bool in_place = sim_chance(SIM_UPSTREAM, 500);
+    bool link = bytes.len > 0 && bytes.len <= SMALL && sim_chance(SIM_UPSTREAM, 40);
+    enum wb_file_kind kind = link ? WB_FILE_SYMLINK : WB_FILE_REGULAR;
     int64_t mtime_ns = -1;
     if (sim_chance(SIM_UPSTREAM, 100))
         mtime_ns = 1000000000LL * (1 + sim_below(SIM_UPSTREAM, 3));
-    wb_mem_put(sim_nodes[0], wb_span_str(file->path), WB_FILE_REGULAR, bytes, mtime_ns, in_place);
+    wb_mem_put(sim_nodes[0], wb_span_str(file->path), kind, bytes, mtime_ns, in_place && !link);
     sim_check_source(file);
 }
 
@@ -242,6 +266,7 @@ void sim_source_main(struct sim_proc *proc)
             struct sim_file *file = sim_file_at((int)sim_below(SIM_UPSTREAM, sim.file_count));
             change(file);
             tell(file);
+            send_garbage();
             changes--;
         }
         if (changes == 0 && later_count == 0)

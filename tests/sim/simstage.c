@@ -40,6 +40,8 @@ enum wb_rc wb_slot_take(const struct wb_config *config, const char *stage, struc
         number = 0;
     if (self->role == SIM_ROLE_PLANNER && sim_fault(SIM_FAULT_LOSE_LEDGER))
         sim_ledgers_lose(self->index);
+    if (self->role == SIM_ROLE_PLANNER && sim_fault(SIM_FAULT_SKEW))
+        sim_self()->skew_ms = sim_spread(SIM_FAULTS, 10, 10 * 60 * 1000);
     (void)snprintf(ret->folder, sizeof(ret->folder), "/slot-%d/", self->index);
     (void)snprintf(ret->name, sizeof(ret->name), "%s-%d", stage, number);
     return WB_OK;

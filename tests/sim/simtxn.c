@@ -7,7 +7,7 @@
 
 #include "tests/sim/simcheck.h"
 
-enum { TXN_TIMEOUT_SECONDS = 15, DELIVERIES_MOST = 4096 };
+enum { TXN_TIMEOUT_SECONDS = 15, COMMIT_SECONDS = 30, DELIVERIES_MOST = 4096 };
 
 struct txn_id {
     char name[SIM_NAME * 2];
@@ -271,13 +271,13 @@ static enum wb_rc add_offsets(struct wb_producer *producer, struct wb_consumer *
     return WB_OK;
 }
 
-/* The answer does not come in time: committed or not, who knows. */
+/* The answer does not come in time: committed or not, only a new producer finds out. */
 static enum wb_rc in_doubt(struct wb_producer *producer, struct wb_err *err)
 {
-    if (sim_chance(SIM_FAULTS, 500)) {
+    if (sim_chance(SIM_FAULTS, 500))
         end_txn(producer->id, true);
-        producer->fatal = true;
-    }
+    producer->fatal = true;
+    sim_sleep_ns(sim_below(SIM_FAULTS, COMMIT_SECONDS) * SIM_SECOND);
     return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_TIMEOUT,
                      "cannot commit a transaction: time out");
 }

@@ -9,9 +9,30 @@ static void lasts(void)
     sim_sleep_ns(sim_spread(SIM_FAULTS, 10 * SIM_MS, 60 * SIM_SECOND));
 }
 
+/* Only a node whose marker the ring knows can be told from the folder below its mount. */
+static bool has_known_marker(int node)
+{
+    void *health;
+    char key[32];
+    struct wb_err err;
+    (void)snprintf(key, sizeof(key), "health/%s", sim_nodes[node]);
+    const struct sim_record *record = sim_newest(WB_TOPIC_NODES, 0, wb_span_str(key));
+    int64_t age_ms = record ? sim_now_ns() / SIM_MS - record->timestamp_ms : 0;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(1024 * 1024);
+    return age_ms > 5000 &&
+           wb_codec_decode_as(sim.codec, WB_RECORD_NODE_HEALTH, record->value, arena, &health,
+                              &err) == WB_OK &&
+           *((const struct wb_node_health *)health)->marker;
+}
+
 static void node_trouble(void)
 {
     int node = (int)sim_below(SIM_FAULTS, SIM_NODES);
+    if (has_known_marker(node) && sim_fault(SIM_FAULT_NODE_BARE)) {
+        wb_mem_mount(sim_nodes[node], WB_MEM_BARE);
+        lasts();
+        wb_mem_mount(sim_nodes[node], WB_MEM_MOUNTED);
+    }
     if (sim_fault(SIM_FAULT_NODE_AWAY)) {
         wb_mem_mount(sim_nodes[node], WB_MEM_AWAY);
         lasts();
@@ -40,6 +61,20 @@ static void log_trouble(void)
         sim_log_set_down(true);
         lasts();
         sim_log_set_down(false);
+    }
+}
+
+/* What operators do. */
+static void operator(void)
+{
+    if (sim_fault(SIM_FAULT_RULE))
+        sim_rules_set();
+    if (sim_fault(SIM_FAULT_CANCEL))
+        sim_cancel_set();
+    if (sim_fault(SIM_FAULT_PAUSE)) {
+        sim_pause_set();
+        lasts();
+        sim_pauses_end();
     }
 }
 
@@ -74,6 +109,7 @@ void sim_weather_main(struct sim_proc *proc)
         node_trouble();
         log_trouble();
         stranger();
+        operator();
     }
 }
 
@@ -84,4 +120,5 @@ void sim_weather_heal(void)
         sim_store_weather(node, false, false);
     }
     sim_log_set_down(false);
+    sim_pauses_end();
 }

@@ -21,6 +21,7 @@ const char *sim_invariant_name(enum sim_invariant invariant)
         [SIM_I2] = "I2 published without proof",
         [SIM_I3] = "I3 an event did not end exactly once",
         [SIM_I4] = "I4 back to an older version",
+        [SIM_I6] = "I6 outside a node's root",
         [SIM_I7] = "I7 more in flight than the window allows",
         [SIM_I8] = "I8 the backlog does not drain",
         [SIM_STRANGER] = "a stranger's file was removed",
@@ -106,23 +107,66 @@ static void put_rule(const char *name, const char *source, const char *const *ta
                            .deletes = sim.deletes,
                            .batch_below_bytes = -1,
                            .direct_below_bytes = -1};
+    rule.options.keep = sim.keep;
     rule.options.sha256 = sim_chance(SIM_SCHEDULE, 250);
     rule.options.medium = sim_chance(SIM_SCHEDULE, 250);
     rule.attempts = (int32_t)sim_spread(SIM_SCHEDULE, 2, 16);
+    rule.updated_ms = wb_clock_wall_ms();
     (void)snprintf(key, sizeof(key), "rule/%s", name);
     put_record(WB_TOPIC_SETTINGS, key, WB_RECORD_RULE, &rule);
 }
 
-static void set_up_rules(void)
+void sim_rules_set(void)
 {
     const char *const to_b[] = {sim_nodes[1]};
     const char *const to_both[] = {sim_nodes[1], sim_nodes[2]};
     const char *const to_c[] = {sim_nodes[2]};
-    for (int node = 0; node < SIM_NODES; node++)
-        put_node(node);
     put_rule("first", sim_nodes[0], sim.fan_out ? to_both : to_b, sim.fan_out ? 2 : 1);
     if (sim.chain)
         put_rule("second", sim_nodes[1], to_c, 1);
+}
+
+/* ---- what operators hold up or call off ---- */
+
+static const char *const scopes[] = {"node/a", "node/b", "link/a/b", "rule/first", "file/a:a.txt"};
+
+enum { SCOPES = sizeof(scopes) / sizeof(scopes[0]) };
+
+static const char *control_key(const char *what, size_t scope, char out[64])
+{
+    (void)snprintf(out, 64, "%s/%s", what, scopes[scope]);
+    return out;
+}
+
+static void put_control(const char *what)
+{
+    char key[64];
+    size_t scope = (size_t)sim_below(SIM_FAULTS, SCOPES);
+    const struct wb_setting record = {.key = control_key(what, scope, key),
+                                      .value = "simulated",
+                                      .updated_ms = wb_clock_wall_ms(),
+                                      .by = "simulator"};
+    put_record(WB_TOPIC_SETTINGS, key, WB_RECORD_SETTING, &record);
+}
+
+void sim_pause_set(void)
+{
+    put_control("pause");
+}
+
+void sim_cancel_set(void)
+{
+    put_control("cancel");
+}
+
+void sim_pauses_end(void)
+{
+    char key[64];
+    const struct wb_span none = wb_span_of(NULL, 0);
+    for (size_t i = 0; i < SCOPES; i++)
+        if (sim_newest(WB_TOPIC_SETTINGS, 0, wb_span_str(control_key("pause", i, key))))
+            (void)sim_append(sim_topic(WB_TOPIC_SETTINGS), 0, wb_span_str(key), none, 0,
+                             SIM_RECORD_VISIBLE);
 }
 
 static void set_up_shape(void)
@@ -131,6 +175,7 @@ static void set_up_shape(void)
     sim.fan_out = shape == 1;
     sim.chain = shape == 2;
     sim.deletes = sim_chance(SIM_SCHEDULE, 750);
+    sim.keep = sim_chance(SIM_SCHEDULE, 150);
     sim.file_count = 1 + (int)sim_below(SIM_SCHEDULE, SIM_FILES_MOST);
     sim.planners = 1 + (int)sim_below(SIM_SCHEDULE, 3);
     sim.transfers = 1 + (int)sim_below(SIM_SCHEDULE, 3);
@@ -205,6 +250,9 @@ static void heal(void)
     sim.chaos = false;
     sim_weather_heal();
     sim_wake_all();
+    for (int i = 0; i < SIM_PROCS_MOST; i++)
+        if (sim_proc_at(i))
+            sim_proc_at(i)->skew_ms = 0;
     breathe();
     sim_source_settle();
     drain();
@@ -233,7 +281,9 @@ void sim_run(const struct sim_options *options)
     sim_store_begin();
     sim_check_begin();
     sim_source_begin();
-    set_up_rules();
+    for (int node = 0; node < SIM_NODES; node++)
+        put_node(node);
+    sim_rules_set();
     spawn_all(options->calm);
     run_chaos();
     if (!sim.broken)

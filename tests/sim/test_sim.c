@@ -23,7 +23,8 @@ enum {
     BLOCK = 50,
     TWICE = 40,
     JOBS_MOST = 64,
-    SEED_SECONDS_MOST = 60
+    SEED_SECONDS_MOST = 60,
+    SECONDS_USUAL = 270 /* a busy machine does fewer seeds in it */
 };
 
 /* What the processes share. */
@@ -100,7 +101,7 @@ static void run_block(const struct arguments *arguments, uint64_t first, uint64_
 static void run_job(const struct arguments *arguments, int job, double until_s)
 {
     uint64_t last = arguments->first + arguments->seeds;
-    while (!atomic_load(&shared->stop) && (until_s <= 0 || now_s() < until_s)) {
+    while (!atomic_load(&shared->stop) && now_s() < until_s) {
         uint64_t first = atomic_fetch_add(&shared->next, BLOCK);
         if (first >= last)
             break;
@@ -112,7 +113,7 @@ static void run_job(const struct arguments *arguments, int job, double until_s)
 static void run_jobs(const struct arguments *arguments)
 {
     pid_t children[JOBS_MOST];
-    double until_s = arguments->minutes > 0 ? now_s() + arguments->minutes * 60 : 0;
+    double until_s = now_s() + (arguments->minutes > 0 ? arguments->minutes * 60 : SECONDS_USUAL);
     (void)fflush(NULL);
     for (int job = 0; job < arguments->jobs; job++) {
         children[job] = fork();
