@@ -313,10 +313,9 @@ static bool any_dirty(const struct wb_shell *shell)
     return false;
 }
 
-bool wb_flush_needed(struct wb_shell *shell)
+bool wb_flush_needed(const struct wb_shell *shell)
 {
-    return shell->consumed || shell->outbox.first_intent || any_dirty(shell) ||
-           (shell->ours > 0 && wb_nodes_changed(shell));
+    return shell->consumed || shell->outbox.first_intent || any_dirty(shell);
 }
 
 /* All positions of ours, changed or not: so the transaction carries the group's generation, and
@@ -357,7 +356,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
     size_t count;
     if (wb_txn_begin(shell->producer, err) != WB_OK || send_passed(shell, err) != WB_OK ||
         send_tasks(shell, err) != WB_OK || save_links(shell, err) != WB_OK ||
-        send_ends(shell, err) != WB_OK || wb_nodes_tell(shell, err) != WB_OK)
+        send_ends(shell, err) != WB_OK)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
     if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||

@@ -172,7 +172,10 @@ static void step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_inp
     input->now_ms = shell->now_ms;
     input->entropy = wb_random_u64();
     wb_plan_step(&loaded->policy, &loaded->link, input, &shell->outbox);
-    wb_queue_recount(shell, loaded);
+    /* Counts go by what the ledger has: what is not saved counts as before, whatever the rules say.
+     */
+    if (loaded->link.job_dirty)
+        wb_queue_recount(shell, loaded);
 }
 
 static bool fails_at_source(const struct wb_input *input)

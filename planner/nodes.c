@@ -255,33 +255,11 @@ static bool worth_telling(const struct wb_shell *shell, const struct wb_node_vie
     return needed && (node->changed || due) && is_home(shell, node);
 }
 
-static bool any_worth(struct wb_span key, void *value, void *arg)
-{
-    struct wb_shell *shell = arg;
-    (void)key;
-    return !worth_telling(shell, value);
-}
-
 struct telling {
     struct wb_shell *shell;
-    bool any;
     enum wb_rc rc;
     struct wb_err *err;
 };
-
-static bool find_worth(struct wb_span key, void *value, void *arg)
-{
-    struct telling *telling = arg;
-    telling->any = !any_worth(key, value, telling->shell);
-    return !telling->any;
-}
-
-bool wb_nodes_changed(struct wb_shell *shell)
-{
-    struct telling telling = {.shell = shell};
-    wb_map_each(shell->nodes, find_worth, &telling);
-    return telling.any;
-}
 
 static struct wb_side_health side_record(const struct wb_shell *shell, struct wb_node_view *node,
                                          enum wb_side side)
@@ -296,6 +274,16 @@ static struct wb_side_health side_record(const struct wb_shell *shell, struct wb
     if (wb_err_is_set(&state->error))
         record.error = &state->error;
     return record;
+}
+
+static enum wb_rc send_record(struct wb_shell *shell, struct wb_span key,
+                              const struct wb_node_health *record, struct wb_err *err)
+{
+    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    if (wb_codec_encode(shell->codec, WB_RECORD_NODE_HEALTH, record, &value, err) != WB_OK)
+        return WB_ERROR;
+    return wb_producer_send(shell->teller, shell->topics[WB_TOPIC_NODES], 0, key,
+                            wb_buf_span(&value), 0, err);
 }
 
 static bool tell(struct wb_span key, void *value, void *arg)
@@ -313,8 +301,7 @@ static bool tell(struct wb_span key, void *value, void *arg)
                                           .marker = node->marker,
                                           .updated_ms = shell->now_ms};
     const char *name = wb_arena_printf(shell->arena, "health/%s", node->name);
-    telling->rc = wb_shell_send(shell, WB_TOPIC_NODES, 0, wb_span_str(name), WB_RECORD_NODE_HEALTH,
-                                &record, telling->err);
+    telling->rc = send_record(shell, wb_span_str(name), &record, telling->err);
     node->changed = false;
     node->told_ms = shell->now_ms;
     return telling->rc == WB_OK;
@@ -324,5 +311,6 @@ enum wb_rc wb_nodes_tell(struct wb_shell *shell, struct wb_err *err)
 {
     struct telling telling = {.shell = shell, .rc = WB_OK, .err = err};
     wb_map_each(shell->nodes, tell, &telling);
+    wb_producer_poll(shell->teller, 0);
     return telling.rc;
 }

@@ -150,7 +150,8 @@ static bool spoils_instance(const struct wb_err *err)
     return err->category == WB_CAT_CHANGED || err->category == WB_CAT_NOT_FOUND || !err->retryable;
 }
 
-/* The ranges that a result names may be given again. False: none of them was out. */
+/* The ranges that a result names may be given again. What was proved stays so unless a verdict says
+ * otherwise: a second execution may have spoilt it. False: there is nothing to give again. */
 static bool free_ranges(struct wb_step *step)
 {
     bool any = false;
@@ -159,7 +160,9 @@ static bool free_ranges(struct wb_step *step)
     uint8_t *given = given_of(job, step->arena);
     for (size_t i = 0; i < result->range_count; i++) {
         int64_t index = range_index(job, &result->ranges[i]);
-        if (index < 0 || given[index] != WB_RANGE_GIVEN)
+        bool spoilt =
+            index >= 0 && given[index] == WB_RANGE_PROVED && result->outcome == WB_OUTCOME_MISMATCH;
+        if (index < 0 || (given[index] != WB_RANGE_GIVEN && !spoilt))
             continue;
         given[index] = WB_RANGE_FREE;
         any = true;
@@ -177,7 +180,7 @@ static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
 static void range_failed(struct wb_step *step, const struct wb_err *err)
 {
     struct wb_job *job = step->job;
-    if (!free_ranges(step) || job->state != WB_JOB_RANGING)
+    if (!free_ranges(step) || job->state == WB_JOB_WAITING)
         return;
     bool last = job->attempt + 1 >= job->max_attempts && !step->input->excused;
     if (spoils_instance(err) || last) {
@@ -232,7 +235,8 @@ void wb_chunks_verdict(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_result *result = step->input->result;
-    bool may = job->state == WB_JOB_RANGING || job->state == WB_JOB_WAITING;
+    bool may = job->state == WB_JOB_RANGING || job->state == WB_JOB_WAITING ||
+               job->state == WB_JOB_SEALING;
     if (!may || strcmp(result->instance, job->instance) != 0 || !job->chunk_bytes)
         return;
     if (result->outcome != WB_OUTCOME_MATCH) {

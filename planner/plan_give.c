@@ -190,6 +190,10 @@ static void give_written(struct wb_step *step)
         return;
     }
     job->strategy = wb_plan_strategy(step->policy, known_size(job), job->mime, &job->reason);
+    if (job->version && job->version->kind != WB_FILE_REGULAR) {
+        job->strategy = WB_STRATEGY_DIRECT;
+        job->reason = "only regular files have ranges";
+    }
     if (job->strategy == WB_STRATEGY_CHUNKED || job->strategy == WB_STRATEGY_STREAMING)
         give_open(step);
     else

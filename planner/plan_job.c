@@ -161,7 +161,9 @@ void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
     replica->event_id = job->event.id;
     replica->event_time_ms = job->event.time_ms;
     replica->event_offset = job->event.offset;
-    replica->event_count = job->event.count;
+    /* An end of the same turn is not in the log yet, and this record takes its place. */
+    bool untold = step->link->replica_dirty && step->link->replica;
+    replica->event_count = job->event.count + (untold ? step->link->replica->event_count : 0);
     replica->accepted_ms = job->event.accepted_ms;
     replica->ended_ms = step->input->now_ms;
     replica->attempts = job->attempt + 1;
@@ -248,7 +250,8 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
 void wb_job_source_gone(struct wb_step *step)
 {
     struct wb_job *job = step->job;
-    bool proved = step->link->replica && step->link->replica->version;
+    /* What was published unheard is as good as proved: it is ours, and it is there. */
+    bool proved = (step->link->replica && step->link->replica->version) || *job->landed;
     wb_drop_instance(step);
     if (proved && job->deletes && job->event.kind != WB_EVENT_DELETED) {
         job->event.kind = WB_EVENT_DELETED;

@@ -403,7 +403,8 @@ static void on_comparison(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_result *result = step->input->result;
-    if (job->state != WB_JOB_COPYING || *job->instance || !is_this_attempt(step) || !*result->tag)
+    bool may = job->state == WB_JOB_COPYING || job->state == WB_JOB_OPENING;
+    if (!may || *job->instance || !is_this_attempt(step) || !*result->tag)
         return;
     if (result->outcome == WB_OUTCOME_MATCH && result->version && result->range_count == 1) {
         job->tag = wb_arena_strdup(step->arena, result->tag);

@@ -215,9 +215,10 @@ static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
         wb_metric_observe(shell->metrics.turn_seconds,
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
     }
+    enum wb_rc rc = shell->ours > 0 ? wb_nodes_tell(shell, err) : WB_OK;
     wb_turn_reset(shell);
     show_queues(shell);
-    return WB_OK;
+    return rc;
 }
 
 static enum wb_rc turn(void *self, int timeout_ms, struct wb_err *err)
@@ -279,8 +280,8 @@ static void find_metrics(struct wb_shell *shell)
 
 static enum wb_rc prepare_topics(struct wb_shell *shell, struct wb_err *err)
 {
-    static const enum wb_topic outputs[] = {WB_TOPIC_EVENTS,   WB_TOPIC_TASKS, WB_TOPIC_JOBS,
-                                            WB_TOPIC_REPLICAS, WB_TOPIC_DEAD,  WB_TOPIC_NODES};
+    static const enum wb_topic outputs[] = {WB_TOPIC_EVENTS, WB_TOPIC_TASKS, WB_TOPIC_JOBS,
+                                            WB_TOPIC_REPLICAS, WB_TOPIC_DEAD};
     for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
         if (wb_producer_prepare(shell->producer, shell->topics[outputs[i]], err) != WB_OK)
             return WB_ERROR;
@@ -301,6 +302,8 @@ static enum wb_rc join_group(struct wb_shell *shell, struct wb_err *err)
     if (wb_producer_new(shell->env->config, id, wb_flush_delivered, shell, &shell->producer, err) !=
             WB_OK ||
         prepare_topics(shell, err) != WB_OK ||
+        wb_producer_new(shell->env->config, NULL, NULL, NULL, &shell->teller, err) != WB_OK ||
+        wb_producer_prepare(shell->teller, shell->topics[WB_TOPIC_NODES], err) != WB_OK ||
         wb_consumer_new_static(shell->env->config, group, shell->slot.name, &ops, &shell->consumer,
                                err) != WB_OK)
         return WB_ERROR;
@@ -332,6 +335,7 @@ static void close_planner(void *self)
     struct wb_shell *shell = self;
     wb_consumer_free(&shell->consumer);
     wb_producer_free(&shell->producer);
+    wb_producer_free(&shell->teller);
     for (int32_t p = 0; p < shell->partitions && shell->parts; p++)
         close_part(&shell->parts[p]);
     free(shell->parts);

@@ -117,6 +117,7 @@ struct wb_shell {
     struct wb_codec *codec;
     struct wb_consumer *consumer;
     struct wb_producer *producer;
+    struct wb_producer *teller; /* of nodes' health, which is no part of a turn */
     struct wb_mime *mime;
     char topics[WB_TOPIC_COUNT][WB_TOPIC_TEXT];
     int32_t partitions;
@@ -212,9 +213,8 @@ bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
 /* Gives out the probes that are due. */
 void wb_nodes_probe(struct wb_shell *shell);
-/* True when wb_nodes_tell has something to send. */
-bool wb_nodes_changed(struct wb_shell *shell);
-/* Sends the records of nodes whose home is ours and that changed. */
+/* Sends the records of nodes whose home is ours and that changed; no part of the transaction, which
+ * would hide the topic's other records while it is open. */
 enum wb_rc wb_nodes_tell(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 
 /* ---- holds.c ---- */
@@ -252,7 +252,7 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
                          struct wb_span key, enum wb_record_type type, const void *record,
                          struct wb_err *err) WB_MUST_USE;
 /* Whether the turn has anything for the log. */
-bool wb_flush_needed(struct wb_shell *shell);
+bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */

@@ -179,6 +179,28 @@ static inline void replicate(struct drive *drive, const char *instance, struct w
     check_ended(drive, WB_END_VERIFIED);
 }
 
+static inline void opened(struct drive *drive, struct wb_version *version)
+{
+    struct wb_result result = answer(drive, WB_OUTCOME_OPENED);
+    result.instance = "big";
+    result.version = version;
+    report(drive, WB_OP_OPEN, result);
+}
+
+static inline void proved(struct drive *drive, int64_t index, enum wb_outcome outcome)
+{
+    static const uint8_t digest[WB_DIGEST_SIZE] = {1};
+    struct wb_range range = {.offset = index * 16 * MIB,
+                             .length = 16 * MIB,
+                             .tag = "",
+                             .digest = wb_span_of(digest, sizeof(digest))};
+    struct wb_result result = answer(drive, outcome);
+    result.instance = "big";
+    result.ranges = &range;
+    result.range_count = 1;
+    verdict(drive, WB_OP_RANGE, result);
+}
+
 #define PLAN_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #endif

@@ -317,28 +317,6 @@ static void a_mismatch_is_never_published(void **state)
 
 /* ---- ranges ---- */
 
-static void opened(struct drive *drive, struct wb_version *version)
-{
-    struct wb_result result = answer(drive, WB_OUTCOME_OPENED);
-    result.instance = "big";
-    result.version = version;
-    report(drive, WB_OP_OPEN, result);
-}
-
-static void proved(struct drive *drive, int64_t index, enum wb_outcome outcome)
-{
-    static const uint8_t digest[WB_DIGEST_SIZE] = {1};
-    struct wb_range range = {.offset = index * 16 * MIB,
-                             .length = 16 * MIB,
-                             .tag = "",
-                             .digest = wb_span_of(digest, sizeof(digest))};
-    struct wb_result result = answer(drive, outcome);
-    result.instance = "big";
-    result.ranges = &range;
-    result.range_count = 1;
-    verdict(drive, WB_OP_RANGE, result);
-}
-
 static void a_large_file_is_published_only_when_every_range_is_proved(void **state)
 {
     struct drive *drive = *state;

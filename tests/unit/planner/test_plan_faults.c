@@ -337,6 +337,55 @@ static void a_discard_is_never_too_late(void **state)
     assert_int_equal(drive->outbox.first_intent->not_after_ms, 0);
 }
 
+static void a_link_has_no_ranges_whatever_the_rule_asks(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version link = {WB_FILE_SYMLINK, 100, 7, "v1"};
+    drive->policy.strategy = WB_STRATEGY_CHUNKED;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    assert_int_equal(drive->outbox.first_intent->op, WB_OP_OPEN);
+    struct wb_result result = answer(drive, WB_OUTCOME_PROBED);
+    result.version = &link;
+    report(drive, WB_OP_OPEN, result);
+    give(drive);
+    assert_int_equal(drive->outbox.first_intent->op, WB_OP_COPY);
+}
+
+static void a_range_that_a_second_execution_spoilt_is_copied_again(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(4LL * 16 * MIB, "v1");
+    event(drive, WB_EVENT_WRITTEN, version.size_bytes, "v1");
+    give(drive);
+    opened(drive, &version);
+    for (int64_t i = 0; i < 4; i++)
+        proved(drive, i, WB_OUTCOME_MATCH);
+    check_state(drive, WB_JOB_SEALING);
+    proved(drive, 0, WB_OUTCOME_MISMATCH);
+    check_state(drive, WB_JOB_WAITING);
+    give(drive);
+    check_state(drive, WB_JOB_RANGING);
+    assert_int_equal(drive->outbox.intent_count, 1);
+}
+
+static void two_ends_of_one_turn_are_told_as_one(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    event(drive, WB_EVENT_DELETED, -1, "");
+    matched(drive, "one", &version);
+    published(drive, "one");
+    give(drive);
+    struct wb_result gone = answer(drive, WB_OUTCOME_DELETED);
+    report(drive, WB_OP_DELETE, gone);
+    check_ended(drive, WB_END_DELETED);
+    assert_int_equal(drive->link.replica->event_count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +405,9 @@ int main(void)
         PLAN_TEST(a_source_that_was_seen_to_go_on_is_looked_at_again),
         PLAN_TEST(what_was_published_after_all_is_ours_to_delete),
         PLAN_TEST(a_discard_is_never_too_late),
+        PLAN_TEST(a_link_has_no_ranges_whatever_the_rule_asks),
+        PLAN_TEST(a_range_that_a_second_execution_spoilt_is_copied_again),
+        PLAN_TEST(two_ends_of_one_turn_are_told_as_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
