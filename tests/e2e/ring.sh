@@ -65,7 +65,8 @@ meta() { stat -c '%a %y' "$1/deep/batch.bin"; }
 [ "$(stat -c %a "$b/plain.txt")" = 4750 ] || fail "mode"
 [ "$(readlink "$b/dangling")" = /nowhere/at/all ] || fail "link"
 [ "$(stat -c %b "$b/sparse.img")" -lt 1000 ] || fail "a sparse file grew"
-[ -z "$(find "$b/.waybill" "$c/.waybill" -mindepth 1 ! -name marker)" ] || fail "staging is not empty"
+[ -z "$(find "$b/.waybill" "$c/.waybill" -mindepth 1 ! -name marker)" ] ||
+    fail "staging is not empty"
 
 echo "strategies"
 wb get files a:deep --json >"$WB_SCRATCH/files.json"
