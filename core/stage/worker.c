@@ -26,7 +26,7 @@ enum {
     REGISTRY_EVERY_MS = 50,
     WATCH_EVERY_MS = 500,
     FLUSH_MS = 5000,
-    ARENA_MOST = 64 * 1024 * 1024,
+    ARENA_MOST = 256 * 1024 * 1024, /* a record decoded, and a result with an error for each file */
     ENDS_MOST = 2, /* of the process while a record is executed: then it is refused */
     TOPIC_MAX = 256,
     GROUP_MAX = 300
