@@ -48,6 +48,7 @@ struct worker {
     struct wb_journal *journal;
     char input[TOPIC_MAX];
     char output[TOPIC_MAX];
+    char dead[TOPIC_MAX];
     struct wb_map *parts; /* partition -> struct part */
     bool paused;
     bool draining;
@@ -97,20 +98,83 @@ struct thread_state {
     struct wb_arena *arena;
 };
 
+/* What could not be sent is not under way: its ticket is settled. */
+static enum wb_rc settled_unless(enum wb_rc rc, struct worker *worker, uint64_t ticket)
+{
+    if (rc != WB_OK)
+        wb_backlog_settle(worker->backlog, wb_backlog_item(ticket));
+    return rc;
+}
+
+static enum wb_rc send_letter(struct worker *worker, struct wb_codec *codec, struct wb_item *item,
+                              uint64_t ticket, struct wb_err *err)
+{
+    struct wb_err why = item->why;
+    struct wb_message message = *item->message;
+    if (item->stripped)
+        wb_dead_strip(&message, &why);
+    return wb_dead_send(worker->producer, codec, worker->stage->config, worker->ops->name, &message,
+                        &why, ticket, err);
+}
+
+static enum wb_rc bury(struct thread_state *state, struct wb_item *item, const struct wb_err *why,
+                       struct wb_err *err)
+{
+    struct worker *worker = state->worker;
+    uint64_t ticket = wb_backlog_ticket(worker->backlog, item);
+    wb_metric_add(worker->dead_total, 1);
+    WB_LOG(WB_LOG_WARN, "unreadable record goes to dead", WB_LOG_STR("topic", worker->input),
+           WB_LOG_INT("partition", item->partition), WB_LOG_INT("offset", item->offset),
+           WB_LOG_STR("reason", why->text));
+    item->why = *why;
+    return settled_unless(send_letter(worker, state->codec, item, ticket, err), worker, ticket);
+}
+
+static enum wb_rc send_one(struct thread_state *state, struct wb_item *item,
+                           const struct wb_report *report, struct wb_err *err)
+{
+    struct worker *worker = state->worker;
+    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    if (wb_codec_encode(state->codec, worker->ops->output_type, report, &value, err) != WB_OK)
+        return WB_ERROR;
+    uint64_t ticket = wb_backlog_ticket(worker->backlog, item);
+    return settled_unless(wb_producer_send(worker->producer, worker->output, report->partition,
+                                           wb_span_of(NULL, 0), wb_buf_span(&value), ticket, err),
+                          worker, ticket);
+}
+
+/* A result that no record takes is a failure of its file; what cannot even be named is buried. */
+static enum wb_rc send_too_large(struct thread_state *state, struct wb_item *item,
+                                 const struct wb_report *report, struct wb_err *err)
+{
+    const struct wb_result *whole = report->results;
+    struct wb_err why = *err;
+    struct wb_result result = {.job = whole->job,
+                               .attempt = whole->attempt,
+                               .path = whole->path,
+                               .outcome = WB_OUTCOME_FAILED,
+                               .instance = whole->instance,
+                               .free_bytes = -1,
+                               .error = &why};
+    struct wb_report small = *report;
+    small.results = &result;
+    (void)wb_err_prefix(&why, "the result is too large");
+    wb_err_place(&why, WB_SCOPE_TRANSFER, wb_op_name(report->op));
+    if (send_one(state, item, &small, err) == WB_OK)
+        return WB_OK;
+    return err->category == WB_CAT_LIMIT ? bury(state, item, &why, err) : WB_ERROR;
+}
+
 /* A report that is larger than a record goes in halves. */
 static enum wb_rc send_report(struct thread_state *state, struct wb_item *item,
                               const struct wb_report *report, struct wb_err *err)
 {
-    struct worker *worker = state->worker;
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
-    if (report->result_count == 0)
+    if (report->result_count == 0 || send_one(state, item, report, err) == WB_OK)
         return WB_OK;
-    if (wb_codec_encode(state->codec, worker->ops->output_type, report, &value, err) == WB_OK)
-        return wb_producer_send(worker->producer, worker->output, report->partition,
-                                wb_span_of(NULL, 0), wb_buf_span(&value),
-                                wb_backlog_ticket(worker->backlog, item), err);
-    if (err->category != WB_CAT_LIMIT || report->result_count == 1)
+    if (err->category != WB_CAT_LIMIT)
         return WB_ERROR;
+    if (report->result_count == 1)
+        return send_too_large(state, item, report, err);
     struct wb_report half = *report;
     half.result_count = report->result_count / 2;
     if (send_report(state, item, &half, err) != WB_OK)
@@ -118,18 +182,6 @@ static enum wb_rc send_report(struct thread_state *state, struct wb_item *item,
     half.results = report->results + half.result_count;
     half.result_count = report->result_count - half.result_count;
     return send_report(state, item, &half, err);
-}
-
-static enum wb_rc bury(struct thread_state *state, struct wb_item *item, const struct wb_err *why,
-                       struct wb_err *err)
-{
-    struct worker *worker = state->worker;
-    wb_metric_add(worker->dead_total, 1);
-    WB_LOG(WB_LOG_WARN, "unreadable record goes to dead", WB_LOG_STR("topic", worker->input),
-           WB_LOG_INT("partition", item->partition), WB_LOG_INT("offset", item->offset),
-           WB_LOG_STR("reason", why->text));
-    return wb_dead_send(worker->producer, state->codec, worker->stage->config, worker->ops->name,
-                        item->message, why, wb_backlog_ticket(worker->backlog, item), err);
 }
 
 static void set_poison(int ends, struct wb_err *err)
@@ -234,17 +286,30 @@ static void run_thread(void *arg, struct wb_hand *hand)
     thread_close(&state);
 }
 
+/* The broker allows less than the client: once more, with less. */
+static bool bury_stripped(struct worker *worker, struct wb_item *item)
+{
+    struct wb_err err;
+    struct wb_codec *codec WB_AUTO(wb_codec_free) = NULL;
+    item->stripped = true;
+    return wb_codec_new(&codec, &err) == WB_OK &&
+           send_letter(worker, codec, item, (uint64_t)(uintptr_t)item, &err) == WB_OK;
+}
+
 /* May run on any thread that sends. */
 static void on_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
                          int64_t offset, const struct wb_err *err)
 {
     struct worker *worker = arg;
-    (void)topic;
+    struct wb_item *item = wb_backlog_item(ticket);
     (void)partition;
     (void)offset;
+    bool too_large = err && err->category == WB_CAT_LIMIT && strcmp(topic, worker->dead) == 0;
+    if (too_large && !item->stripped && bury_stripped(worker, item))
+        return;
     if (err)
         fail(worker, err);
-    wb_backlog_settle(worker->backlog, wb_backlog_item(ticket));
+    wb_backlog_settle(worker->backlog, item);
 }
 
 /* ---- the polling thread ---- */
@@ -477,6 +542,7 @@ static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
     const char *topics[] = {worker->input};
     (void)wb_topic_name(config, worker->ops->input, own ? site : NULL, worker->input);
     (void)wb_topic_name(config, worker->ops->output, NULL, worker->output);
+    (void)wb_topic_name(config, WB_TOPIC_DEAD, NULL, worker->dead);
     (void)snprintf(group, sizeof(group), "%s.%s%s%s", wb_config_text(config, WB_OPT_PREFIX),
                    worker->ops->name, own ? "." : "", own ? site : "");
     const struct wb_rebalance_ops ops = {on_assigned, on_revoked, worker};
@@ -528,8 +594,10 @@ void wb_worker_close(void *self)
     worker->draining = true;
     wb_backlog_end(worker->backlog);
     wb_hands_free(&worker->hands);
-    wb_consumer_free(&worker->consumer);
+    wb_consumer_leave(worker->consumer);
     wb_producer_free(&worker->producer);
+    wb_backlog_free(&worker->backlog);
+    wb_consumer_free(&worker->consumer);
     wb_journal_close(&worker->journal);
     wb_slot_release(&worker->slot);
     wb_stores_free(&worker->env.stores);
@@ -537,7 +605,6 @@ void wb_worker_close(void *self)
     if (worker->env.pool)
         wb_pool_free(&worker->env.pool);
     wb_map_free(&worker->parts);
-    wb_backlog_free(&worker->backlog);
     pthread_mutex_destroy(&worker->failure_lock);
     free(worker);
 }
