@@ -151,6 +151,7 @@ struct wb_shell {
     struct wb_outbox outbox;
     struct wb_passed *first_passed;
     struct wb_passed **last_passed;
+    bool bare_letters; /* the log refused a letter for its size: this turn's go without the bytes */
     size_t consumed;
     bool caught_up; /* rules are those of before the turn's first event, or newer */
     size_t consumed_bytes;
