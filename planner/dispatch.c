@@ -179,7 +179,7 @@ static enum wb_rc search_others(struct wb_shell *shell, struct wb_queue *queue, 
     if (part->ours && wb_ledger_waiting(part->ledger, queue->name, lane, shell->now_ms, OTHERS_PAGE,
                                         shell->arena, &queue->others, keys, &count, err) != WB_OK)
         return WB_ERROR;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++)
         if (give_from_other(shell, part, keys[i], err) != WB_OK)
             return WB_ERROR;
     if (count == OTHERS_PAGE)

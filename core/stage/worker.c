@@ -1,6 +1,6 @@
-/* One thread polls; the others execute, encode and send their reports themselves, so that no
- * answer waits for a poll. A record is done when all its reports are durable; only the polling
- * thread touches trackers and commits. */
+/* One thread polls; the others execute, encode and send their reports themselves (answers.c), so
+ * that no answer waits for a poll. A record is done when all its reports are durable; only the
+ * polling thread touches trackers and commits. */
 #include "core/stage/worker.h"
 
 #include <pthread.h>
@@ -11,8 +11,8 @@
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "core/stage/answers.h"
 #include "core/stage/backlog.h"
-#include "core/stage/dead.h"
 #include "core/stage/hands.h"
 #include "core/stage/journal.h"
 #include "core/stage/pool.h"
@@ -43,12 +43,10 @@ struct worker {
     struct wb_worker_env env;
     struct wb_slot slot;
     struct wb_consumer *consumer;
-    struct wb_producer *producer;
+    struct wb_answers answers;
     struct wb_backlog *backlog;
     struct wb_journal *journal;
     char input[TOPIC_MAX];
-    char output[TOPIC_MAX];
-    char dead[TOPIC_MAX];
     struct wb_map *parts; /* partition -> struct part */
     bool paused;
     bool draining;
@@ -98,90 +96,12 @@ struct thread_state {
     struct wb_arena *arena;
 };
 
-/* What could not be sent is not under way: its ticket is settled. */
-static enum wb_rc settled_unless(enum wb_rc rc, struct worker *worker, uint64_t ticket)
-{
-    if (rc != WB_OK)
-        wb_backlog_settle(worker->backlog, wb_backlog_item(ticket));
-    return rc;
-}
-
-static enum wb_rc send_letter(struct worker *worker, struct wb_codec *codec, struct wb_item *item,
-                              uint64_t ticket, struct wb_err *err)
-{
-    struct wb_err why = item->why;
-    struct wb_message message = *item->message;
-    if (item->stripped)
-        wb_dead_strip(&message, &why);
-    return wb_dead_send(worker->producer, codec, worker->stage->config, worker->ops->name, &message,
-                        &why, ticket, err);
-}
-
 static enum wb_rc bury(struct thread_state *state, struct wb_item *item, const struct wb_err *why,
                        struct wb_err *err)
 {
     struct worker *worker = state->worker;
-    uint64_t ticket = wb_backlog_ticket(worker->backlog, item);
     wb_metric_add(worker->dead_total, 1);
-    WB_LOG(WB_LOG_WARN, "unreadable record goes to dead", WB_LOG_STR("topic", worker->input),
-           WB_LOG_INT("partition", item->partition), WB_LOG_INT("offset", item->offset),
-           WB_LOG_STR("reason", why->text));
-    item->why = *why;
-    return settled_unless(send_letter(worker, state->codec, item, ticket, err), worker, ticket);
-}
-
-static enum wb_rc send_one(struct thread_state *state, struct wb_item *item,
-                           const struct wb_report *report, struct wb_err *err)
-{
-    struct worker *worker = state->worker;
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
-    if (wb_codec_encode(state->codec, worker->ops->output_type, report, &value, err) != WB_OK)
-        return WB_ERROR;
-    uint64_t ticket = wb_backlog_ticket(worker->backlog, item);
-    return settled_unless(wb_producer_send(worker->producer, worker->output, report->partition,
-                                           wb_span_of(NULL, 0), wb_buf_span(&value), ticket, err),
-                          worker, ticket);
-}
-
-/* A result that no record takes is a failure of its file; what cannot even be named is buried. */
-static enum wb_rc send_too_large(struct thread_state *state, struct wb_item *item,
-                                 const struct wb_report *report, struct wb_err *err)
-{
-    const struct wb_result *whole = report->results;
-    struct wb_err why = *err;
-    struct wb_result result = {.job = whole->job,
-                               .attempt = whole->attempt,
-                               .path = whole->path,
-                               .outcome = WB_OUTCOME_FAILED,
-                               .instance = whole->instance,
-                               .free_bytes = -1,
-                               .error = &why};
-    struct wb_report small = *report;
-    small.results = &result;
-    (void)wb_err_prefix(&why, "the result is too large");
-    wb_err_place(&why, WB_SCOPE_TRANSFER, wb_op_name(report->op));
-    if (send_one(state, item, &small, err) == WB_OK)
-        return WB_OK;
-    return err->category == WB_CAT_LIMIT ? bury(state, item, &why, err) : WB_ERROR;
-}
-
-/* A report that is larger than a record goes in halves. */
-static enum wb_rc send_report(struct thread_state *state, struct wb_item *item,
-                              const struct wb_report *report, struct wb_err *err)
-{
-    if (report->result_count == 0 || send_one(state, item, report, err) == WB_OK)
-        return WB_OK;
-    if (err->category != WB_CAT_LIMIT)
-        return WB_ERROR;
-    if (report->result_count == 1)
-        return send_too_large(state, item, report, err);
-    struct wb_report half = *report;
-    half.result_count = report->result_count / 2;
-    if (send_report(state, item, &half, err) != WB_OK)
-        return WB_ERROR;
-    half.results = report->results + half.result_count;
-    half.result_count = report->result_count - half.result_count;
-    return send_report(state, item, &half, err);
+    return wb_answer_bury(&worker->answers, state->codec, item, why, err);
 }
 
 static void set_poison(int ends, struct wb_err *err)
@@ -223,7 +143,7 @@ static enum wb_rc execute_record(struct thread_state *state, struct wb_item *ite
     wb_metric_add(worker->records_total, 1);
     wb_metric_observe(worker->seconds, (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
     report.time_ms = wb_clock_wall_ms();
-    return send_report(state, item, &report, err);
+    return wb_answer_send(&worker->answers, state->codec, item, &report, err);
 }
 
 static enum wb_rc execute(struct thread_state *state, struct wb_item *item, struct wb_err *err)
@@ -286,16 +206,6 @@ static void run_thread(void *arg, struct wb_hand *hand)
     thread_close(&state);
 }
 
-/* The broker allows less than the client: once more, with less. */
-static bool bury_stripped(struct worker *worker, struct wb_item *item)
-{
-    struct wb_err err;
-    struct wb_codec *codec WB_AUTO(wb_codec_free) = NULL;
-    item->stripped = true;
-    return wb_codec_new(&codec, &err) == WB_OK &&
-           send_letter(worker, codec, item, (uint64_t)(uintptr_t)item, &err) == WB_OK;
-}
-
 /* May run on any thread that sends. */
 static void on_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
                          int64_t offset, const struct wb_err *err)
@@ -304,8 +214,7 @@ static void on_delivered(void *arg, uint64_t ticket, const char *topic, int32_t 
     struct wb_item *item = wb_backlog_item(ticket);
     (void)partition;
     (void)offset;
-    bool too_large = err && err->category == WB_CAT_LIMIT && strcmp(topic, worker->dead) == 0;
-    if (too_large && !item->stripped && bury_stripped(worker, item))
+    if (err && wb_answer_again(&worker->answers, item, topic, err))
         return;
     if (err)
         fail(worker, err);
@@ -360,7 +269,7 @@ static void take_done(struct worker *worker)
 {
     int32_t partition;
     int64_t offset;
-    wb_producer_poll(worker->producer, 0);
+    wb_producer_poll(worker->answers.producer, 0);
     /* After a failure some reports are lost: what they were for must come again. */
     struct wb_err err;
     bool lost = failure_of(worker, &err) != WB_OK;
@@ -505,7 +414,7 @@ enum wb_rc wb_worker_drain(void *self, int timeout_ms, bool *ret_done, struct wb
         return WB_ERROR;
     *ret_done = wb_backlog_present(worker->backlog) == 0;
     if (*ret_done)
-        return wb_producer_flush(worker->producer, FLUSH_MS, err) == WB_OK
+        return wb_producer_flush(worker->answers.producer, FLUSH_MS, err) == WB_OK
                    ? commit(worker, true, err)
                    : WB_ERROR;
     return WB_OK;
@@ -541,13 +450,14 @@ static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
     bool own = worker->ops->input_per_site && site && *site;
     const char *topics[] = {worker->input};
     (void)wb_topic_name(config, worker->ops->input, own ? site : NULL, worker->input);
-    (void)wb_topic_name(config, worker->ops->output, NULL, worker->output);
-    (void)wb_topic_name(config, WB_TOPIC_DEAD, NULL, worker->dead);
+    (void)wb_topic_name(config, worker->ops->output, NULL, worker->answers.output);
+    (void)wb_topic_name(config, WB_TOPIC_DEAD, NULL, worker->answers.dead);
     (void)snprintf(group, sizeof(group), "%s.%s%s%s", wb_config_text(config, WB_OPT_PREFIX),
                    worker->ops->name, own ? "." : "", own ? site : "");
     const struct wb_rebalance_ops ops = {on_assigned, on_revoked, worker};
-    if (wb_producer_new(config, NULL, on_delivered, worker, &worker->producer, err) != WB_OK ||
-        wb_producer_prepare(worker->producer, worker->output, err) != WB_OK ||
+    if (wb_producer_new(config, NULL, on_delivered, worker, &worker->answers.producer, err) !=
+            WB_OK ||
+        wb_producer_prepare(worker->answers.producer, worker->answers.output, err) != WB_OK ||
         wb_consumer_new_static(config, group, worker->slot.name, &ops, &worker->consumer, err) !=
             WB_OK)
         return WB_ERROR;
@@ -578,6 +488,10 @@ enum wb_rc wb_worker_open(const struct wb_worker_ops *ops, const struct wb_stage
     worker->stage = worker->env.stage = env;
     worker->parts = wb_map_new(part_free);
     worker->backlog = wb_backlog_new();
+    worker->answers = (struct wb_answers){.config = env->config,
+                                          .backlog = worker->backlog,
+                                          .stage = ops->name,
+                                          .type = ops->output_type};
     pthread_mutex_init(&worker->failure_lock, NULL);
     find_metrics(worker);
     if (begin(worker, err) != WB_OK) {
@@ -595,7 +509,7 @@ void wb_worker_close(void *self)
     wb_backlog_end(worker->backlog);
     wb_hands_free(&worker->hands);
     wb_consumer_leave(worker->consumer);
-    wb_producer_free(&worker->producer);
+    wb_producer_free(&worker->answers.producer);
     wb_backlog_free(&worker->backlog);
     wb_consumer_free(&worker->consumer);
     wb_journal_close(&worker->journal);
