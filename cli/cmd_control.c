@@ -6,7 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024, SHOWN_MAX = 8192, EXIT_USAGE = 2 };
+enum { SHOWN_MAX = 8192, EXIT_USAGE = 2 };
 
 static const char pause_prefix[] = "pause/";
 static const char cancel_prefix[] = "cancel/";
@@ -229,7 +229,7 @@ static int cancel_it(struct control *control)
 static int run_control(struct wb_cli *cli, int (*act)(struct control *control))
 {
     struct wb_err err;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     struct control control = {.cli = cli, .arena = arena};
     if (read_scope(&control, &err) != WB_OK || wb_cli_check_reason(cli, &err) != WB_OK) {

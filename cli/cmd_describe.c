@@ -6,7 +6,7 @@
 #include "core/base/path.h"
 #include "core/stage/registry.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024, SHOWN_MAX = 8192 };
+enum { SHOWN_MAX = 8192 };
 
 struct describe {
     struct wb_cli *cli;
@@ -77,7 +77,7 @@ static int describe_file(struct wb_cli *cli)
     struct wb_err err;
     char node[64];
     char shown[SHOWN_MAX];
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     struct wb_view *view WB_AUTO(wb_view_free) = NULL;
     json_t *targets WB_AUTO(wb_json_free) = json_array();
@@ -121,7 +121,7 @@ static enum wb_rc add_job(void *arg, const struct wb_view_row *row, struct wb_er
 static int describe_job(struct wb_cli *cli)
 {
     struct wb_err err;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     struct wb_view *view WB_AUTO(wb_view_free) = NULL;
     json_t *jobs WB_AUTO(wb_json_free) = json_array();
@@ -163,7 +163,7 @@ static int describe_node(struct wb_cli *cli)
 {
     struct wb_err err;
     struct wb_node *node = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
         wb_registry_node(registry, cli->words[1], arena, &node, &err) != WB_OK)
@@ -181,7 +181,7 @@ static int describe_rule(struct wb_cli *cli)
 {
     struct wb_err err;
     struct wb_rule *rule = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
         wb_registry_rule(registry, cli->words[1], arena, &rule, &err) != WB_OK)

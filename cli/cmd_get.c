@@ -7,7 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { SHOWN_MAX = 8192, REASON_MAX = 700, ARENA_CAP = 64 * 1024 * 1024 };
+enum { SHOWN_MAX = 8192, REASON_MAX = 700 };
 
 struct get {
     struct wb_cli *cli;
@@ -170,7 +170,7 @@ static enum wb_rc show(void *arg, struct wb_err *err)
     struct get *get = arg;
     const struct kind *kind = get->kind;
     struct wb_holds holds;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     wb_holds_load(get->registry, arena, &holds);
     if (wb_view_hold(get->view, &holds, err) != WB_OK)
         return WB_ERROR;

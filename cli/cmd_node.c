@@ -12,7 +12,7 @@
 #include "core/stage/registry.h"
 #include "core/store/store.h"
 
-enum { OPTIONS_MOST = 32, ARENA_CAP = 64 * 1024 * 1024, EXIT_USAGE = 2 };
+enum { OPTIONS_MOST = 32, EXIT_USAGE = 2 };
 
 /* ---- add ---- */
 
@@ -99,7 +99,7 @@ static int run_add(struct wb_cli *cli)
     struct wb_err err;
     struct wb_node node = {0};
     struct wb_node *former = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (read_node(cli, arena, &node, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
@@ -145,7 +145,7 @@ static int set_state(struct wb_cli *cli, bool drain)
     struct wb_err err;
     struct wb_node *node = NULL;
     const char *reason = drain ? wb_cli_flag(cli, "reason") : NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_cli_check_reason(cli, &err) != WB_OK ||
         wb_registry_new(cli->config, &registry, &err) != WB_OK ||
@@ -197,7 +197,7 @@ static int run_rm(struct wb_cli *cli)
     struct wb_err err;
     struct wb_node *node = NULL;
     char question[160];
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
         wb_registry_node(registry, cli->words[0], arena, &node, &err) != WB_OK)

@@ -14,7 +14,7 @@
 
 enum {
     SHOWN_MAX = 8192,
-    EVENT_ARENA = 4 * 1024 * 1024,
+    EVENT_ARENA = 64 * 1024 * 1024,
     LINE_MOST = WB_RECORD_MAX,
     FLUSH_MS = 60000,
     REDRAW_MS = 250,

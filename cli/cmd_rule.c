@@ -11,7 +11,7 @@
 #include "core/stage/registry.h"
 #include "planner/rules.h"
 
-enum { TARGETS_MOST = 64, ARENA_CAP = 64 * 1024 * 1024, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4 };
+enum { TARGETS_MOST = 64, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4 };
 
 static const char *const strategies[] = {"auto", "batch", "direct", "chunked", "streaming", NULL};
 static const char *const delete_words[] = {"ignore", "propagate", NULL};
@@ -132,7 +132,7 @@ static int run_set(struct wb_cli *cli)
     struct wb_err err;
     struct wb_rule rule = {0};
     struct wb_rule *former = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (read_rule(cli, arena, &rule, &err) != WB_OK ||
         wb_registry_new(cli->config, &registry, &err) != WB_OK)
@@ -225,7 +225,7 @@ int wb_rule_list(const struct wb_cli *cli)
     struct wb_setting **pauses;
     size_t count = 0;
     size_t pause_count = 0;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
@@ -255,7 +255,7 @@ static int run_rm(struct wb_cli *cli)
     struct wb_err err;
     struct wb_rule *rule = NULL;
     char question[128];
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_registry_new(cli->config, &registry, &err) != WB_OK ||
         wb_registry_rule(registry, cli->words[0], arena, &rule, &err) != WB_OK)
@@ -304,7 +304,7 @@ static int show_routes(struct wb_cli *cli, struct wb_registry *registry, const c
     struct wb_rule **rules;
     struct wb_route *routes;
     size_t count = 0;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     wb_registry_rules(registry, arena, &rules, &count);
     struct wb_policy defaults = wb_rules_defaults(cli->config);
     size_t found = wb_rules_routes(rules, count, &defaults, node, path, arena, &routes);
@@ -326,7 +326,7 @@ static int run_test(struct wb_cli *cli)
     char name[64];
     struct wb_span path;
     struct wb_node *node;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (wb_path_split(cli->words[0], name, &path, &err) != WB_OK ||
         wb_path_check(path, &err) != WB_OK ||

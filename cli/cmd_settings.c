@@ -5,8 +5,6 @@
 #include "core/base/clock.h"
 #include "core/stage/registry.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024 };
-
 static const char prefix[] = "setting/";
 
 struct settings {
@@ -92,7 +90,7 @@ static int run_get(struct wb_cli *cli)
     struct wb_err err;
     struct settings settings = {0};
     const struct wb_opt_row *only = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if ((cli->word_count && wb_config_live_row(cli->words[0], &only, &err) != WB_OK) ||
         wb_registry_new(cli->config, &registry, &err) != WB_OK)
@@ -141,7 +139,7 @@ static int run_set(struct wb_cli *cli)
     struct settings settings = {0};
     const struct wb_opt_row *row;
     const char *away = wb_cli_flag(cli, "unset");
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
     if (cli->word_count != (away ? 0 : 2))
         return wb_cli_usage(cli, "give a key and a value, or --unset and a key");

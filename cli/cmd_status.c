@@ -9,7 +9,7 @@
 #include "cli/watch.h"
 #include "core/base/clock.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024, NOTES_MAX = 4096, NOTE_MAX = 700, REASON_MAX = 2048 };
+enum { NOTES_MAX = 4096, NOTE_MAX = 700, REASON_MAX = 2048 };
 
 struct status {
     struct wb_cli *cli;
@@ -273,7 +273,7 @@ static void add_rule_links(struct status *status)
 
 static enum wb_rc show(struct status *status, struct wb_registry *registry, struct wb_err *err)
 {
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     status->now_ms = wb_clock_wall_ms();
     wb_holds_load(registry, arena, &status->holds);
     if (wb_view_hold(status->view, &status->holds, err) != WB_OK ||

@@ -138,7 +138,7 @@ enum wb_rc wb_follow_new(const struct wb_cli *cli, struct wb_registry *registry,
 {
     struct wb_follow *follow = wb_xcalloc(1, sizeof(*follow));
     follow->cli = cli;
-    follow->catalog = wb_arena_new(ARENA_MOST);
+    follow->catalog = wb_arena_new(WB_REGISTRY_ARENA);
     follow->arena = wb_arena_new(ARENA_MOST);
     follow->defaults = wb_rules_defaults(cli->config);
     follow->size = FIRST_SIZE;

@@ -6,7 +6,7 @@
 #include "cli/watch.h"
 #include "core/base/clock.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024, REASON_MAX = 2048 };
+enum { REASON_MAX = 2048 };
 
 /* ---- putting together ---- */
 
@@ -265,7 +265,7 @@ static enum wb_rc show(void *arg, struct wb_err *err)
     size_t count = 0;
     struct listing *listing = arg;
     (void)err;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     const struct wb_node_view *views = wb_node_views(listing->registry, arena, &count);
     struct wb_list *list WB_AUTO(wb_list_end) =
         wb_list_new(listing->cli, "nodes", columns, sizeof(columns) / sizeof(columns[0]));

@@ -4,7 +4,7 @@
 #include "core/base/hash.h"
 #include "planner/shell.h"
 
-enum { POLL_EVERY_MS = 50, CATALOG_MOST = 256 * 1024 * 1024 };
+enum { POLL_EVERY_MS = 50 };
 
 static struct wb_health_policy health_policy(const struct wb_config *config)
 {
@@ -53,7 +53,7 @@ static void compile(struct wb_shell *shell)
 {
     uint64_t before = shell->demands;
     wb_arena_free(&shell->catalog);
-    shell->catalog = wb_arena_new(CATALOG_MOST);
+    shell->catalog = wb_arena_new(WB_REGISTRY_ARENA);
     wb_registry_rules(shell->registry, shell->catalog, &shell->rules, &shell->rule_count);
     wb_config_free(&shell->settings);
     shell->settings = wb_registry_overlay(shell->registry, shell->env->config);

@@ -13,7 +13,7 @@ static enum wb_rc step_keys(struct wb_shell *shell, struct wb_part *part,
                             const struct wb_span *keys, size_t count, enum wb_input_kind kind,
                             struct wb_err *err)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++) {
         struct wb_loaded *loaded;
         struct wb_input input = {.kind = kind};
         if (wb_link_load_key(shell, part, keys[i], &loaded, err) != WB_OK ||
@@ -45,7 +45,7 @@ static enum wb_rc give(struct wb_shell *shell, const struct wb_queue *queue, enu
     for (int32_t i = 0; i < shell->partitions && left > 0; i++) {
         size_t count;
         struct wb_part *part = &shell->parts[(first + i) % shell->partitions];
-        if (!part->ours)
+        if (!part->ours || wb_turn_is_heavy(shell))
             continue;
         struct wb_span *keys = wb_arena_alloc(shell->arena, (size_t)left * sizeof(*keys));
         if (wb_ledger_waiting(part->ledger, queue->name, lane, shell->now_ms, (size_t)left,
@@ -179,7 +179,7 @@ static enum wb_rc search_others(struct wb_shell *shell, struct wb_queue *queue, 
     if (part->ours && wb_ledger_waiting(part->ledger, queue->name, lane, shell->now_ms, OTHERS_PAGE,
                                         shell->arena, &queue->others, keys, &count, err) != WB_OK)
         return WB_ERROR;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++)
         if (give_from_other(shell, part, keys[i], err) != WB_OK)
             return WB_ERROR;
     if (count == OTHERS_PAGE)

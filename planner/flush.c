@@ -14,6 +14,8 @@ enum {
     KEY_MAX = 8192
 };
 
+#define LETTER_TICKET UINT64_MAX
+
 /* Tickets of changelog records: which topic and partition, so that their places can be noted. */
 static uint64_t ticket_of(int which, int32_t partition)
 {
@@ -25,7 +27,9 @@ void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t p
 {
     struct wb_shell *shell = arg;
     (void)topic;
-    if (err || partition >= shell->partitions)
+    if (ticket == LETTER_TICKET)
+        shell->bare_letters |= err && err->category == WB_CAT_LIMIT;
+    if (ticket == LETTER_TICKET || err || partition >= shell->partitions)
         return;
     int64_t *written = &shell->parts[partition].written[(ticket - 1) & 1];
     if (offset + 1 > *written)
@@ -288,15 +292,30 @@ static void count_ends(struct wb_shell *shell)
 
 /* ---- records that leave as they came ---- */
 
+static enum wb_rc bury(struct wb_shell *shell, const struct wb_passed *passed, struct wb_err *err)
+{
+    struct wb_message message = passed->message;
+    struct wb_err why = passed->why;
+    if (shell->bare_letters)
+        wb_dead_strip(&message, &why);
+    return wb_dead_send(shell->producer, shell->codec, wb_shell_config(shell), "planner", &message,
+                        &why, LETTER_TICKET, err);
+}
+
+/* A key that can be no file's stays behind. */
+static enum wb_rc forward(struct wb_shell *shell, const struct wb_passed *passed,
+                          struct wb_err *err)
+{
+    const struct wb_message *message = &passed->message;
+    struct wb_span key = message->key.len <= KEY_MAX ? message->key : wb_span_of(NULL, 0);
+    return wb_producer_send(shell->producer, shell->topics[WB_TOPIC_EVENTS], passed->home, key,
+                            message->value, 0, err);
+}
+
 static enum wb_rc send_passed(struct wb_shell *shell, struct wb_err *err)
 {
     for (struct wb_passed *passed = shell->first_passed; passed; passed = passed->next) {
-        const struct wb_message *message = &passed->message;
-        enum wb_rc rc = passed->dead
-                            ? wb_dead_send(shell->producer, shell->codec, wb_shell_config(shell),
-                                           "planner", message, &passed->why, 0, err)
-                            : wb_producer_send(shell->producer, shell->topics[WB_TOPIC_EVENTS],
-                                               passed->home, message->key, message->value, 0, err);
+        enum wb_rc rc = passed->dead ? bury(shell, passed, err) : forward(shell, passed, err);
         if (rc != WB_OK)
             return WB_ERROR;
     }
@@ -362,6 +381,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
     if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||
         commit_ledgers(shell, err) != WB_OK)
         return WB_ERROR;
+    shell->bare_letters = false;
     count_ends(shell);
     return WB_OK;
 }

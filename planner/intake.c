@@ -224,7 +224,7 @@ enum wb_rc wb_intake(struct wb_shell *shell, const struct wb_message *raw, struc
     struct wb_message message = message_copy(shell, raw);
     part->next[input] = raw->offset + 1;
     shell->consumed++;
-    shell->consumed_bytes += raw->value.len;
+    shell->consumed_bytes += raw->key.len + raw->value.len;
     /* Who sets a rule and then publishes a file expects that the file goes by the rule. */
     if (input == 0 && !shell->caught_up && wb_catalog_catch_up(shell, err) != WB_OK)
         return WB_ERROR;

@@ -13,7 +13,6 @@ enum {
     TURN_LINKS = 8192,
     TURN_BYTES = 8 * 1024 * 1024,
     SHORT_POLL_MS = 10, /* while jobs wait for their time */
-    ARENA_MOST = 1024 * 1024 * 1024,
     ID_MAX = 256
 };
 
@@ -114,7 +113,7 @@ static int first_wait_ms(struct wb_shell *shell, int timeout_ms)
 static bool turn_is_full(const struct wb_shell *shell)
 {
     return shell->consumed >= TURN_RECORDS || shell->link_count >= TURN_LINKS ||
-           shell->consumed_bytes >= TURN_BYTES;
+           shell->consumed_bytes >= TURN_BYTES || wb_turn_is_heavy(shell);
 }
 
 static enum wb_rc take_records(struct wb_shell *shell, int timeout_ms, struct wb_err *err)
@@ -357,7 +356,7 @@ static enum wb_rc open_planner(const struct wb_stage_env *env, void **ret_self, 
     struct wb_shell *shell = wb_xcalloc(1, sizeof(*shell));
     shell->env = env;
     shell->slot.lock_fd = -1;
-    shell->arena = wb_arena_new(ARENA_MOST);
+    shell->arena = wb_arena_new(WB_TURN_ARENA);
     shell->links = wb_map_new(NULL);
     shell->queues = wb_map_new(free);
     shell->nodes = wb_map_new(free);

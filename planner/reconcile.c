@@ -105,7 +105,7 @@ enum wb_rc wb_reconcile(struct wb_shell *shell, struct wb_err *err)
 {
     for (int32_t p = 0; p < shell->partitions; p++) {
         struct wb_part *part = &shell->parts[p];
-        if (part->ours && !part->compared)
+        if (part->ours && !part->compared && !wb_turn_is_heavy(shell))
             return page(shell, part, err);
     }
     return WB_OK;

@@ -17,7 +17,7 @@
 #include "planner/mime.h"
 #include "planner/rules.h"
 
-enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256 };
+enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256, WB_TURN_ARENA = 1024 * 1024 * 1024 };
 
 /* What is known of one home partition while it is ours. */
 struct wb_part {
@@ -152,6 +152,7 @@ struct wb_shell {
     struct wb_outbox outbox;
     struct wb_passed *first_passed;
     struct wb_passed **last_passed;
+    bool bare_letters; /* the log refused a letter for its size: this turn's go without the bytes */
     size_t consumed;
     bool caught_up; /* rules are those of before the turn's first event, or newer */
     size_t consumed_bytes;
@@ -164,6 +165,12 @@ struct wb_shell {
 static inline const struct wb_config *wb_shell_config(const struct wb_shell *shell)
 {
     return shell->settings ? shell->settings : shell->env->config;
+}
+
+/* With half of its memory used a turn takes nothing on any more; the rest is for the next one. */
+static inline bool wb_turn_is_heavy(const struct wb_shell *shell)
+{
+    return wb_arena_left(shell->arena) < WB_TURN_ARENA / 2;
 }
 
 /* ---- links.c ---- */

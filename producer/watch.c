@@ -21,7 +21,6 @@ enum {
     SCHEME_LEN = 7, /* file:// */
     NAME_MAX_BYTES = 64,
     PATH_BYTES = 700,
-    NODE_ARENA = 256 * 1024,
     WAITING_MOST = 100000,
     FLUSH_MS = 30000,
     LOST_CHECK_MS = 1000,
@@ -384,7 +383,7 @@ static void close_watch(void *self)
 static enum wb_rc open_notify(struct watch *watch, struct wb_err *err)
 {
     struct wb_node *node;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(NODE_ARENA);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     if (wb_registry_node(watch->registry, watch->target->node, arena, &node, err) != WB_OK)
         return WB_ERROR;
     if (strncmp(node->url, "file://", SCHEME_LEN) != 0)

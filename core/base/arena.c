@@ -72,12 +72,30 @@ static size_t block_size_for(size_t size)
     return size > least ? size : least;
 }
 
-void *wb_arena_alloc(struct wb_arena *arena, size_t size)
+size_t wb_arena_left(const struct wb_arena *arena)
+{
+    return arena->cap - arena->total;
+}
+
+size_t wb_arena_rounded(size_t size)
 {
     const size_t unit = alignof(max_align_t);
-    if (size > arena->cap || arena->total > arena->cap - size)
-        return NULL;
-    size_t rounded = (size + unit - 1) / unit * unit;
+    return (size + unit - 1) / unit * unit;
+}
+
+/* Nobody could go on without the memory, and nobody counted what he asked for. */
+static void exhausted(const struct wb_arena *arena, size_t size)
+{
+    (void)fprintf(stderr, "waybill: arena of %zu bytes is exhausted: %zu more asked for\n",
+                  arena->cap, size);
+    abort();
+}
+
+void *wb_arena_alloc(struct wb_arena *arena, size_t size)
+{
+    size_t rounded = wb_arena_rounded(size);
+    if (rounded < size || rounded > wb_arena_left(arena))
+        exhausted(arena, size);
     if (arena->head->size - arena->head->used < rounded) {
         struct block *block = block_new(block_size_for(rounded));
         block->next = arena->head;
@@ -93,8 +111,6 @@ void *wb_arena_alloc(struct wb_arena *arena, size_t size)
 struct wb_span wb_arena_span(struct wb_arena *arena, struct wb_span bytes)
 {
     uint8_t *copy = wb_arena_alloc(arena, bytes.len + 1);
-    if (!copy)
-        return wb_span_of(NULL, 0);
     if (bytes.len)
         memcpy(copy, bytes.data, bytes.len);
     return wb_span_of(copy, bytes.len);
@@ -103,10 +119,7 @@ struct wb_span wb_arena_span(struct wb_arena *arena, struct wb_span bytes)
 char *wb_arena_strdup(struct wb_arena *arena, const char *text)
 {
     size_t size = strlen(text) + 1;
-    char *copy = wb_arena_alloc(arena, size);
-    if (copy)
-        memcpy(copy, text, size);
-    return copy;
+    return memcpy(wb_arena_alloc(arena, size), text, size);
 }
 
 char *wb_arena_printf(struct wb_arena *arena, const char *fmt, ...)
@@ -115,9 +128,9 @@ char *wb_arena_printf(struct wb_arena *arena, const char *fmt, ...)
     va_start(args, fmt);
     int need = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = need < 0 ? NULL : wb_arena_alloc(arena, (size_t)need + 1);
-    if (!text)
-        return NULL;
+    if (need < 0)
+        abort(); /* a format that is none */
+    char *text = wb_arena_alloc(arena, (size_t)need + 1);
     va_start(args, fmt);
     (void)vsnprintf(text, (size_t)need + 1, fmt, args);
     va_end(args);

@@ -77,7 +77,9 @@ enum wb_rc wb_buf_printf(struct wb_buf *buf, struct wb_err *err, const char *fmt
 const char *wb_buf_cstr(struct wb_buf *buf);
 
 /* Memory of one record's life: everything allocated is freed together by _reset or _free; pointers
- * stay put until then. Growing past `cap` gives NULL. */
+ * stay put until then. Nothing here ever gives NULL. Growing past `cap` aborts with a message: it
+ * is a bound on what others have bounded already, never a check of input. Who takes in what has no
+ * other bound asks for _left first, as wb_codec_decode does. */
 struct wb_arena;
 
 /* Never NULL: aborts when memory is out, as all the small allocations of this project do. */
@@ -85,13 +87,18 @@ struct wb_arena *wb_arena_new(size_t cap);
 void wb_arena_free(struct wb_arena **arena); /* fits WB_AUTO; NULL is fine */
 void wb_arena_reset(struct wb_arena *arena); /* keeps the first block for the next record */
 
-/* Zeroed, aligned for any type; NULL past the cap. */
-void *wb_arena_alloc(struct wb_arena *arena, size_t size);
+/* Bytes that may still be allocated, each allocation counted as _rounded gives it. */
+size_t wb_arena_left(const struct wb_arena *arena);
+size_t wb_arena_rounded(size_t size);
+
+/* Zeroed, aligned for any type. */
+void *wb_arena_alloc(struct wb_arena *arena, size_t size) __attribute__((returns_nonnull));
 
 /* Copies; the span's copy is followed by a NUL, so that it is a C string where it holds none. */
 struct wb_span wb_arena_span(struct wb_arena *arena, struct wb_span bytes);
-char *wb_arena_strdup(struct wb_arena *arena, const char *text);
-char *wb_arena_printf(struct wb_arena *arena, const char *fmt, ...) WB_PRINTF(2, 3);
+char *wb_arena_strdup(struct wb_arena *arena, const char *text) __attribute__((returns_nonnull));
+char *wb_arena_printf(struct wb_arena *arena, const char *fmt, ...) WB_PRINTF(2, 3)
+    __attribute__((returns_nonnull));
 
 /* malloc/calloc/strdup that abort with a message when memory is out: for small, bounded things.
  * What scales with input goes through a buf or an arena. The caller frees. */

@@ -8,7 +8,9 @@ struct wb_item {
     struct wb_message *message;
     int32_t partition;
     int64_t offset;
-    int open; /* the execution, and each report that is not durable yet */
+    int open;          /* the execution, and each report that is not durable yet */
+    struct wb_err why; /* it goes to dead: the worker's own, set before the letter is sent */
+    bool stripped;     /* its letter goes without its bytes */
     struct wb_item *next;
 };
 

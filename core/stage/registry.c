@@ -15,11 +15,11 @@
 enum {
     TOPIC_MAX = 256,
     NAMES_MOST = 65536,
+    BYTES_MOST = 8 * 1024 * 1024, /* of all values and keys */
     SEND_TIMEOUT_MS = 20000,
     CATCH_UP_MS = 10000,
     CATCH_UP_POLL_MS = 50,
     SHOWN_MAX = 8192,
-    SETTINGS_ARENA = 64 * 1024 * 1024,
     KEY_MOST = 128 /* of a setting, with room for mistakes */
 };
 
@@ -34,6 +34,7 @@ struct wb_registry {
     struct wb_map *settings; /* "rule/<name>", "setting/<key>", "pause/<scope>", "cancel/<scope>" */
     char topics[2][TOPIC_MAX];
     int64_t next[2]; /* offsets to read */
+    size_t bytes;    /* of values and keys */
     uint64_t generation;
 };
 
@@ -75,12 +76,26 @@ static enum wb_rc check(struct wb_registry *registry, bool is_node,
 {
     void *record;
     enum wb_record_type type = type_of(is_node, message->key);
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(4 * WB_RECORD_MAX);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     if (wb_codec_decode_as(registry->codec, type, message->value, arena, &record, err) != WB_OK)
         return WB_ERROR;
     return !is_node && begins(message->key, setting_prefix)
                ? check_setting(message->key, record, err)
                : WB_OK;
+}
+
+static size_t bytes_of(const struct wb_map *map, struct wb_span key)
+{
+    const struct wb_buf *value = wb_map_get(map, key);
+    return value ? key.len + value->len : 0;
+}
+
+static bool has_room(const struct wb_registry *registry, const struct wb_map *map,
+                     const struct wb_message *message)
+{
+    size_t bytes = message->key.len + message->value.len;
+    return wb_map_count(map) < NAMES_MOST &&
+           registry->bytes - bytes_of(map, message->key) + bytes <= BYTES_MOST;
 }
 
 /* Takes one record in; one that can't be read, or says what can't be, leaves what was there. */
@@ -89,13 +104,15 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
     struct wb_registry *registry = arg;
     bool is_node = strcmp(message->topic, registry->topics[0]) == 0;
     struct wb_map *map = is_node ? registry->nodes : registry->settings;
+    size_t former = bytes_of(map, message->key);
     if (!message->value.data) {
         (void)wb_map_del(map, message->key);
+        registry->bytes -= former;
         registry->generation++;
         return WB_OK;
     }
-    struct wb_err why = {.text = "there are too many names"};
-    if (wb_map_count(map) >= NAMES_MOST || check(registry, is_node, message, &why) != WB_OK) {
+    struct wb_err why = {.text = "there is too much of them"};
+    if (!has_room(registry, map, message) || check(registry, is_node, message, &why) != WB_OK) {
         WB_LOG(WB_LOG_WARN, "record passed over, its former value stays",
                WB_LOG_STR("topic", message->topic), WB_LOG_INT("offset", message->offset),
                WB_LOG_STR("error", why.text));
@@ -108,6 +125,7 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
         return WB_ERROR;
     }
     wb_map_put(map, message->key, copy);
+    registry->bytes += message->key.len + message->value.len - former;
     registry->generation++;
     return WB_OK;
 }
@@ -210,12 +228,15 @@ uint64_t wb_registry_generation(struct wb_registry *registry)
     return generation;
 }
 
-/* The bytes are copied first: the decoded record borrows from them and must outlive changes. */
+/* The bytes are copied first: the decoded record borrows from them and must outlive changes. NULL
+ * when the arena has no room for it. */
 static void *decode_copy(struct wb_registry *registry, const struct wb_buf *value,
                          enum wb_record_type type, struct wb_arena *arena)
 {
     void *record = NULL;
     struct wb_err err;
+    if (wb_arena_left(arena) < 2 * value->len + wb_decoded_most(value->len))
+        return NULL;
     struct wb_span bytes = wb_arena_span(arena, wb_buf_span(value));
     if (wb_codec_decode_as(registry->codec, type, bytes, arena, &record, &err) != WB_OK)
         return NULL;
@@ -251,10 +272,11 @@ static bool name_setting(const struct gather *gather, struct wb_span key,
 {
     size_t skip = strlen(gather->prefix);
     struct wb_span name = wb_span_of(key.data + skip, key.len - skip);
-    if (name.len == 0 || memchr(name.data, 0, name.len))
+    if (name.len == 0 || memchr(name.data, 0, name.len) ||
+        wb_arena_left(gather->arena) < 2 * name.len)
         return false;
     setting->key = (const char *)wb_arena_span(gather->arena, name).data;
-    return setting->key != NULL;
+    return true;
 }
 
 static bool gather_one(struct wb_span key, void *value, void *arg)
@@ -286,8 +308,7 @@ static void **gather_all(struct wb_registry *registry, const struct wb_map *map,
     struct gather gather = {registry, map, prefix, type, arena, NULL, NULL, 0};
     gather.keys = wb_arena_alloc(arena, most * sizeof(*gather.keys));
     gather.records = wb_arena_alloc(arena, most * sizeof(*gather.records));
-    if (gather.keys && gather.records)
-        wb_map_each(map, gather_one, &gather);
+    wb_map_each(map, gather_one, &gather);
     pthread_mutex_unlock(&registry->lock);
     *ret_count = gather.count;
     return gather.records;
@@ -328,7 +349,7 @@ struct wb_config *wb_registry_overlay(struct wb_registry *registry, const struct
     size_t count = 0;
     const struct wb_opt_row *row;
     struct wb_config *config = wb_config_copy(base);
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(SETTINGS_ARENA);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     wb_registry_controls(registry, setting_prefix, arena, &settings, &count);
     for (size_t i = 0; i < count; i++)
         if (wb_config_live_row(settings[i]->key, &row, &err) != WB_OK ||
@@ -361,7 +382,7 @@ enum wb_rc wb_registry_node(struct wb_registry *registry, const char *name, stru
     size_t count;
     wb_registry_nodes(registry, arena, &all, &count);
     const char **names = wb_arena_alloc(arena, (count + 1) * sizeof(*names));
-    for (size_t i = 0; names && i < count; i++)
+    for (size_t i = 0; i < count; i++)
         names[i] = all[i]->name;
     return unknown("node", name, names, err);
 }
@@ -379,7 +400,7 @@ enum wb_rc wb_registry_rule(struct wb_registry *registry, const char *name, stru
     size_t count;
     wb_registry_rules(registry, arena, &all, &count);
     const char **names = wb_arena_alloc(arena, (count + 1) * sizeof(*names));
-    for (size_t i = 0; names && i < count; i++)
+    for (size_t i = 0; i < count; i++)
         names[i] = all[i]->name;
     return unknown("rule", name, names, err);
 }

@@ -1,11 +1,14 @@
 /* The nodes, rules and settings as the log has them now: a view of the compacted topics
  * waybill.nodes and waybill.settings. Thread-safe; what is handed out is copied into the caller's
- * arena. */
+ * arena. What it holds is bounded: a record beyond that is logged and passed over. */
 #ifndef WB_STAGE_REGISTRY_H
 #define WB_STAGE_REGISTRY_H
 
 #include "core/base/config.h"
 #include "core/wire/records.h"
+
+/* Cap of an arena that has room for all that a registry holds, decoded, and half as much again. */
+enum { WB_REGISTRY_ARENA = 256 * 1024 * 1024 };
 
 struct wb_registry;
 struct wb_producer;

@@ -13,7 +13,7 @@
 #include "core/base/hash.h"
 #include "core/base/map.h"
 
-enum { CHECK_EVERY_MS = 1000, HANG_MS = 10000, NODE_ARENA = 256 * 1024 };
+enum { CHECK_EVERY_MS = 1000, HANG_MS = 10000 };
 
 struct held {
     struct wb_store *store;
@@ -152,7 +152,7 @@ enum wb_rc wb_stores_open_node(const struct wb_config *config, struct wb_registr
     struct wb_node *node;
     int64_t free_bytes;
     struct wb_store *store WB_AUTO(wb_store_close) = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(NODE_ARENA);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     if (wb_registry_node(registry, name, arena, &node, err) != WB_OK)
         return WB_ERROR;
     if (open_defined(config, node, arena, &store, err) != WB_OK ||
@@ -215,7 +215,7 @@ static enum wb_rc define(struct wb_stores *stores, struct entry *entry, const ch
     uint64_t generation = wb_registry_generation(stores->registry);
     if (entry->held && entry->generation == generation)
         return WB_OK;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(NODE_ARENA);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     if (wb_registry_node(stores->registry, name, arena, &node, err) != WB_OK) {
         err->retryable = true;
         return WB_ERROR;

@@ -1,6 +1,6 @@
-/* One thread polls; the others execute, encode and send their reports themselves, so that no
- * answer waits for a poll. A record is done when all its reports are durable; only the polling
- * thread touches trackers and commits. */
+/* One thread polls; the others execute, encode and send their reports themselves (answers.c), so
+ * that no answer waits for a poll. A record is done when all its reports are durable; only the
+ * polling thread touches trackers and commits. */
 #include "core/stage/worker.h"
 
 #include <pthread.h>
@@ -11,8 +11,8 @@
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "core/stage/answers.h"
 #include "core/stage/backlog.h"
-#include "core/stage/dead.h"
 #include "core/stage/hands.h"
 #include "core/stage/journal.h"
 #include "core/stage/pool.h"
@@ -26,7 +26,7 @@ enum {
     REGISTRY_EVERY_MS = 50,
     WATCH_EVERY_MS = 500,
     FLUSH_MS = 5000,
-    ARENA_MOST = 64 * 1024 * 1024,
+    ARENA_MOST = 256 * 1024 * 1024, /* a record decoded, and a result with an error for each file */
     ENDS_MOST = 2, /* of the process while a record is executed: then it is refused */
     TOPIC_MAX = 256,
     GROUP_MAX = 300
@@ -43,11 +43,10 @@ struct worker {
     struct wb_worker_env env;
     struct wb_slot slot;
     struct wb_consumer *consumer;
-    struct wb_producer *producer;
+    struct wb_answers answers;
     struct wb_backlog *backlog;
     struct wb_journal *journal;
     char input[TOPIC_MAX];
-    char output[TOPIC_MAX];
     struct wb_map *parts; /* partition -> struct part */
     bool paused;
     bool draining;
@@ -97,39 +96,12 @@ struct thread_state {
     struct wb_arena *arena;
 };
 
-/* A report that is larger than a record goes in halves. */
-static enum wb_rc send_report(struct thread_state *state, struct wb_item *item,
-                              const struct wb_report *report, struct wb_err *err)
-{
-    struct worker *worker = state->worker;
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
-    if (report->result_count == 0)
-        return WB_OK;
-    if (wb_codec_encode(state->codec, worker->ops->output_type, report, &value, err) == WB_OK)
-        return wb_producer_send(worker->producer, worker->output, report->partition,
-                                wb_span_of(NULL, 0), wb_buf_span(&value),
-                                wb_backlog_ticket(worker->backlog, item), err);
-    if (err->category != WB_CAT_LIMIT || report->result_count == 1)
-        return WB_ERROR;
-    struct wb_report half = *report;
-    half.result_count = report->result_count / 2;
-    if (send_report(state, item, &half, err) != WB_OK)
-        return WB_ERROR;
-    half.results = report->results + half.result_count;
-    half.result_count = report->result_count - half.result_count;
-    return send_report(state, item, &half, err);
-}
-
 static enum wb_rc bury(struct thread_state *state, struct wb_item *item, const struct wb_err *why,
                        struct wb_err *err)
 {
     struct worker *worker = state->worker;
     wb_metric_add(worker->dead_total, 1);
-    WB_LOG(WB_LOG_WARN, "unreadable record goes to dead", WB_LOG_STR("topic", worker->input),
-           WB_LOG_INT("partition", item->partition), WB_LOG_INT("offset", item->offset),
-           WB_LOG_STR("reason", why->text));
-    return wb_dead_send(worker->producer, state->codec, worker->stage->config, worker->ops->name,
-                        item->message, why, wb_backlog_ticket(worker->backlog, item), err);
+    return wb_answer_bury(&worker->answers, state->codec, item, why, err);
 }
 
 static void set_poison(int ends, struct wb_err *err)
@@ -171,7 +143,7 @@ static enum wb_rc execute_record(struct thread_state *state, struct wb_item *ite
     wb_metric_add(worker->records_total, 1);
     wb_metric_observe(worker->seconds, (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
     report.time_ms = wb_clock_wall_ms();
-    return send_report(state, item, &report, err);
+    return wb_answer_send(&worker->answers, state->codec, item, &report, err);
 }
 
 static enum wb_rc execute(struct thread_state *state, struct wb_item *item, struct wb_err *err)
@@ -239,12 +211,14 @@ static void on_delivered(void *arg, uint64_t ticket, const char *topic, int32_t 
                          int64_t offset, const struct wb_err *err)
 {
     struct worker *worker = arg;
-    (void)topic;
+    struct wb_item *item = wb_backlog_item(ticket);
     (void)partition;
     (void)offset;
+    if (err && wb_answer_again(&worker->answers, item, topic, err))
+        return;
     if (err)
         fail(worker, err);
-    wb_backlog_settle(worker->backlog, wb_backlog_item(ticket));
+    wb_backlog_settle(worker->backlog, item);
 }
 
 /* ---- the polling thread ---- */
@@ -295,7 +269,7 @@ static void take_done(struct worker *worker)
 {
     int32_t partition;
     int64_t offset;
-    wb_producer_poll(worker->producer, 0);
+    wb_producer_poll(worker->answers.producer, 0);
     /* After a failure some reports are lost: what they were for must come again. */
     struct wb_err err;
     bool lost = failure_of(worker, &err) != WB_OK;
@@ -440,7 +414,7 @@ enum wb_rc wb_worker_drain(void *self, int timeout_ms, bool *ret_done, struct wb
         return WB_ERROR;
     *ret_done = wb_backlog_present(worker->backlog) == 0;
     if (*ret_done)
-        return wb_producer_flush(worker->producer, FLUSH_MS, err) == WB_OK
+        return wb_producer_flush(worker->answers.producer, FLUSH_MS, err) == WB_OK
                    ? commit(worker, true, err)
                    : WB_ERROR;
     return WB_OK;
@@ -476,12 +450,14 @@ static enum wb_rc join_group(struct worker *worker, struct wb_err *err)
     bool own = worker->ops->input_per_site && site && *site;
     const char *topics[] = {worker->input};
     (void)wb_topic_name(config, worker->ops->input, own ? site : NULL, worker->input);
-    (void)wb_topic_name(config, worker->ops->output, NULL, worker->output);
+    (void)wb_topic_name(config, worker->ops->output, NULL, worker->answers.output);
+    (void)wb_topic_name(config, WB_TOPIC_DEAD, NULL, worker->answers.dead);
     (void)snprintf(group, sizeof(group), "%s.%s%s%s", wb_config_text(config, WB_OPT_PREFIX),
                    worker->ops->name, own ? "." : "", own ? site : "");
     const struct wb_rebalance_ops ops = {on_assigned, on_revoked, worker};
-    if (wb_producer_new(config, NULL, on_delivered, worker, &worker->producer, err) != WB_OK ||
-        wb_producer_prepare(worker->producer, worker->output, err) != WB_OK ||
+    if (wb_producer_new(config, NULL, on_delivered, worker, &worker->answers.producer, err) !=
+            WB_OK ||
+        wb_producer_prepare(worker->answers.producer, worker->answers.output, err) != WB_OK ||
         wb_consumer_new_static(config, group, worker->slot.name, &ops, &worker->consumer, err) !=
             WB_OK)
         return WB_ERROR;
@@ -512,6 +488,10 @@ enum wb_rc wb_worker_open(const struct wb_worker_ops *ops, const struct wb_stage
     worker->stage = worker->env.stage = env;
     worker->parts = wb_map_new(part_free);
     worker->backlog = wb_backlog_new();
+    worker->answers = (struct wb_answers){.config = env->config,
+                                          .backlog = worker->backlog,
+                                          .stage = ops->name,
+                                          .type = ops->output_type};
     pthread_mutex_init(&worker->failure_lock, NULL);
     find_metrics(worker);
     if (begin(worker, err) != WB_OK) {
@@ -528,8 +508,10 @@ void wb_worker_close(void *self)
     worker->draining = true;
     wb_backlog_end(worker->backlog);
     wb_hands_free(&worker->hands);
+    wb_consumer_leave(worker->consumer);
+    wb_producer_free(&worker->answers.producer);
+    wb_backlog_free(&worker->backlog);
     wb_consumer_free(&worker->consumer);
-    wb_producer_free(&worker->producer);
     wb_journal_close(&worker->journal);
     wb_slot_release(&worker->slot);
     wb_stores_free(&worker->env.stores);
@@ -537,7 +519,6 @@ void wb_worker_close(void *self)
     if (worker->env.pool)
         wb_pool_free(&worker->env.pool);
     wb_map_free(&worker->parts);
-    wb_backlog_free(&worker->backlog);
     pthread_mutex_destroy(&worker->failure_lock);
     free(worker);
 }

@@ -1,5 +1,6 @@
 /* The bounded walk of a writer's schema over bytes that nobody vouches for. Each length is checked
- * against what is left before it is used; the depth is that of the schema, which is bounded. */
+ * against what is left before it is used; the depth is that of the schema, which is bounded; the
+ * memory is counted, so that a record takes a bounded multiple of its bytes. */
 #include <avro.h>
 
 #include "core/base/path.h"
@@ -12,7 +13,8 @@ struct reader {
     const uint8_t *end;
     struct wb_arena *arena;
     struct wb_err *err;
-    size_t items; /* of all arrays and maps of the record */
+    size_t items;  /* of all arrays and maps of the record */
+    size_t budget; /* bytes that may still be taken from the arena */
 };
 
 void wb_fields_init(const struct wb_field *fields, size_t size, void *base)
@@ -82,8 +84,15 @@ static enum wb_rc get_bytes(struct reader *reader, struct wb_span *ret)
     return get_long(reader, &len) == WB_OK ? get_span(reader, len, ret) : WB_ERROR;
 }
 
+/* NULL, with the error set, when the record has had its share. */
 static void *take(struct reader *reader, size_t size)
 {
+    size_t rounded = wb_arena_rounded(size);
+    if (rounded > reader->budget) {
+        (void)broken(reader, "takes too much memory");
+        return NULL;
+    }
+    reader->budget -= rounded;
     return wb_arena_alloc(reader->arena, size);
 }
 
@@ -96,10 +105,13 @@ static enum wb_rc get_text(struct reader *reader, const char **ret)
         return broken(reader, "text holds a NUL byte");
     if (!wb_utf8_valid(bytes))
         return broken(reader, "text is not UTF-8");
-    struct wb_span copy = wb_arena_span(reader->arena, bytes);
-    if (!copy.data)
-        return broken(reader, "too large");
-    *ret = (const char *)copy.data;
+    *ret = "";
+    if (bytes.len == 0)
+        return WB_OK;
+    char *copy = take(reader, bytes.len + 1);
+    if (!copy)
+        return WB_ERROR;
+    *ret = memcpy(copy, bytes.data, bytes.len);
     return WB_OK;
 }
 
@@ -197,7 +209,7 @@ static enum wb_rc store_record(struct reader *reader, const struct wb_plan_node 
         return broken(reader, "record where something else belongs");
     void *nested = take(reader, field->size);
     if (!nested)
-        return broken(reader, "too large");
+        return WB_ERROR;
     wb_fields_init(field->fields, field->size, nested);
     *(void **)at = nested;
     return read_fields(reader, node, nested);
@@ -225,13 +237,18 @@ static enum wb_rc get_block(struct reader *reader, int64_t *ret_count)
     return WB_OK;
 }
 
-static enum wb_rc skip_items(struct reader *reader, const struct wb_plan_node *node, bool keyed)
+/* Passes over the items of all blocks and counts them. */
+static enum wb_rc skip_items(struct reader *reader, const struct wb_plan_node *node,
+                             size_t *ret_total)
 {
     int64_t count;
     struct wb_span key;
+    bool keyed = node->type == AVRO_MAP;
+    *ret_total = 0;
     do {
         if (get_block(reader, &count) != WB_OK)
             return WB_ERROR;
+        *ret_total += (size_t)count;
         for (int64_t i = 0; i < count; i++)
             if ((keyed && get_bytes(reader, &key) != WB_OK) ||
                 read_node(reader, node->children[0], NULL) != WB_OK)
@@ -268,37 +285,41 @@ static size_t item_size(const struct wb_field *field)
     return field->kind == WB_FIELD_TEXTS ? sizeof(char *) : sizeof(struct wb_pair);
 }
 
+/* Where items come in many blocks their number is known only behind the last one: they are counted
+ * first, so that they take what they need and no more. */
 static enum wb_rc store_items(struct reader *reader, const struct wb_plan_node *node, void *base)
 {
     const struct wb_field *field = node->field;
     size_t *total = (void *)((char *)base + field->count_offset);
     size_t size = item_size(field);
+    struct reader ahead = *reader;
     int64_t count;
-    for (;;) {
+    size_t whole;
+    if (skip_items(&ahead, node, &whole) != WB_OK)
+        return WB_ERROR;
+    char *items = take(reader, whole * size);
+    if (!items)
+        return WB_ERROR;
+    *(void **)wb_field_at(field, base) = items;
+    *total = 0;
+    do {
         if (get_block(reader, &count) != WB_OK)
             return WB_ERROR;
-        if (count == 0)
-            return WB_OK;
-        char *items = take(reader, (*total + (size_t)count) * size);
-        if (!items)
-            return broken(reader, "too large");
-        char **at = wb_field_at(field, base);
-        if (*total)
-            memcpy(items, *at, *total * size);
-        *at = items;
         for (int64_t i = 0; i < count; i++, (*total)++)
             if (read_item(reader, node, items + *total * size) != WB_OK)
                 return WB_ERROR;
-    }
+    } while (count > 0);
+    return WB_OK;
 }
 
 static enum wb_rc read_items(struct reader *reader, const struct wb_plan_node *node, void *base)
 {
     const struct wb_field *field = node->field;
-    bool map = node->type == AVRO_MAP;
+    size_t ignored;
     if (!field || !base)
-        return skip_items(reader, node, map);
-    bool fits = map ? field->kind == WB_FIELD_MAP
+        return skip_items(reader, node, &ignored);
+    bool fits = node->type == AVRO_MAP
+                    ? field->kind == WB_FIELD_MAP
                     : field->kind == WB_FIELD_RECORDS || field->kind == WB_FIELD_TEXTS;
     return fits ? store_items(reader, node, base) : broken(reader, "items where a value belongs");
 }
@@ -356,10 +377,11 @@ enum wb_rc wb_avro_read(const struct wb_plan_node *plan, const struct wb_record_
                             .at = bytes.data,
                             .end = bytes.data + bytes.len,
                             .arena = arena,
-                            .err = err};
-    void *record = wb_arena_alloc(arena, row->size);
+                            .err = err,
+                            .budget = wb_decoded_most(bytes.len)};
+    void *record = take(&reader, row->size);
     if (!record)
-        return wb_err_set(err, WB_CAT_LIMIT, "no memory for a record");
+        return WB_ERROR;
     wb_fields_init(row->fields, row->size, record);
     if (read_fields(&reader, plan, record) != WB_OK)
         return WB_ERROR;

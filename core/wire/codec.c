@@ -146,6 +146,8 @@ enum wb_rc wb_codec_decode(struct wb_codec *codec, struct wb_span bytes, struct 
     size_t head;
     if (bytes.len > WB_RECORD_MAX)
         return wb_err_set(err, WB_CAT_INVALID, "record larger than %d bytes", WB_RECORD_MAX);
+    if (wb_arena_left(arena) < wb_decoded_most(bytes.len))
+        return wb_err_set(err, WB_CAT_LIMIT, "no memory left for a record of %zu bytes", bytes.len);
     if (bytes.len && bytes.data[0] == '{') {
         struct wb_file_event *event;
         if (wb_event_from_json(bytes, arena, &event, err) != WB_OK)

@@ -141,12 +141,19 @@ static void leave_group(struct wb_consumer *consumer)
     rd_kafka_queue_destroy(queue);
 }
 
+void wb_consumer_leave(struct wb_consumer *consumer)
+{
+    if (!consumer || !consumer->group)
+        return;
+    leave_group(consumer);
+    consumer->group = false;
+}
+
 void wb_consumer_free(struct wb_consumer **consumer)
 {
     if (!*consumer)
         return;
-    if ((*consumer)->group)
-        leave_group(*consumer);
+    wb_consumer_leave(*consumer);
     rd_kafka_destroy_flags((*consumer)->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     free(*consumer);
     *consumer = NULL;

@@ -115,8 +115,6 @@ enum wb_rc wb_event_from_json(struct wb_span json, struct wb_arena *arena,
     if (wb_json_parse(json, WB_RECORD_MAX, &parsed, err) != WB_OK)
         return WB_ERROR;
     struct wb_file_event *event = wb_arena_alloc(arena, sizeof(*event));
-    if (!event)
-        return wb_err_set(err, WB_CAT_LIMIT, "no memory for an event");
     if (take_all(parsed, arena, event, err) != WB_OK)
         return WB_ERROR;
     *ret = event;

@@ -54,7 +54,11 @@ enum wb_rc wb_consumer_new(const struct wb_config *config, const char *group,
 enum wb_rc wb_consumer_new_static(const struct wb_config *config, const char *group,
                                   const char *member, const struct wb_rebalance_ops *ops,
                                   struct wb_consumer **ret, struct wb_err *err) WB_MUST_USE;
-/* Leaves the group (unless hand-assigned) and frees; waits at most some seconds. Fits WB_AUTO. */
+/* Leaves the group (unless hand-assigned): `revoked` is called, nothing comes any more. Waits at
+ * most some seconds. NULL is fine. */
+void wb_consumer_leave(struct wb_consumer *consumer);
+/* Leaves and frees. Messages of it must be freed before: it waits for them for ever. Fits WB_AUTO.
+ */
 void wb_consumer_free(struct wb_consumer **consumer);
 
 /* The group shares the partitions of these topics from the next polls on. */

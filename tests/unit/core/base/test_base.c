@@ -2,6 +2,9 @@
 #include "tests/check.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/hash.h"
@@ -33,10 +36,28 @@ static void an_arena_gives_zeroed_memory_up_to_its_cap(void **state)
             assert_int_equal(large[i], 0);
         memset(small, 1, 100);
         memset(large, 1, 900000);
-        assert_null(wb_arena_alloc(arena, 200000));
+        assert_true(wb_arena_left(arena) < 100000);
         wb_arena_reset(arena);
+        assert_int_equal(wb_arena_left(arena), 1000000);
     }
     assert_string_equal(wb_arena_printf(arena, "%s-%d", "a", 1), "a-1");
+}
+
+static void an_arena_past_its_cap_ends_the_process(void **state)
+{
+    int status;
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
+        struct wb_arena *arena = wb_arena_new(1000);
+        (void)wb_arena_strdup(arena, "fits");
+        (void)wb_arena_alloc(arena, SIZE_MAX);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 static void an_error_is_one_line_with_its_class(void **state)
@@ -178,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buf_never_grows_past_its_cap),
         cmocka_unit_test(an_arena_gives_zeroed_memory_up_to_its_cap),
+        cmocka_unit_test(an_arena_past_its_cap_ends_the_process),
         cmocka_unit_test(an_error_is_one_line_with_its_class),
         cmocka_unit_test(digests_are_those_of_the_published_vectors),
         cmocka_unit_test(base64_goes_both_ways_and_is_strict),

@@ -215,6 +215,109 @@ static void another_writers_schema_is_followed(void **state)
     assert_int_equal(event->size_bytes, -1);
 }
 
+static void append_long(struct wb_buf *out, uint64_t value)
+{
+    struct wb_err err;
+    for (value *= 2; value >= 0x80; value >>= 7)
+        check_ok(wb_buf_append(out, wb_span_of(&(uint8_t){(uint8_t)(value | 0x80)}, 1), &err));
+    check_ok(wb_buf_append(out, wb_span_of(&(uint8_t){(uint8_t)value}, 1), &err));
+}
+
+/* An event whose attributes, pairs of empty texts, come in blocks of `block`. */
+static void event_in_blocks(struct fixture *fixture, size_t count, size_t block, struct wb_buf *out)
+{
+    struct wb_err err;
+    const struct wb_file_event event = {.kind = WB_EVENT_WRITTEN, .node = "a"};
+    check_ok(wb_codec_encode(fixture->codec, WB_RECORD_FILE_EVENT, &event, out, &err));
+    out->len--; /* the end of the attributes, the last field */
+    for (size_t i = 0; i < count; i += block) {
+        append_long(out, block);
+        for (size_t n = 0; n < 2 * block; n++)
+            append_long(out, 0);
+    }
+    append_long(out, 0);
+}
+
+static void items_in_many_blocks_take_no_more_than_in_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    size_t taken[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct wb_file_event *event;
+        struct wb_buf bytes WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+        event_in_blocks(fixture, 13000, i == 0 ? 1 : 6500, &bytes);
+        wb_arena_reset(fixture->arena);
+        taken[i] = wb_arena_left(fixture->arena);
+        check_ok(wb_codec_decode_as(fixture->codec, WB_RECORD_FILE_EVENT, wb_buf_span(&bytes),
+                                    fixture->arena, (void **)&event, &err));
+        assert_int_equal(event->attribute_count, 13000);
+        assert_string_equal(event->attributes[12999].value, "");
+        taken[i] -= wb_arena_left(fixture->arena);
+    }
+    assert_int_equal(taken[0], taken[1]);
+}
+
+/* Small on the wire and large in memory: as only a schema can make it that none of us writes. */
+static const char hollow[] =
+    "{\"type\":\"record\",\"name\":\"Transfer\",\"namespace\":\"waybill.v1\",\"fields\":["
+    "{\"name\":\"results\",\"type\":{\"type\":\"array\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"Result\",\"fields\":[]}}},"
+    "{\"name\":\"padding\",\"type\":\"bytes\"}]}";
+
+static void what_a_record_takes_is_bounded_by_its_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    void *record;
+    enum { COUNT = 60000 };
+    char *padding WB_AUTO(wb_free_ptr) = wb_xcalloc(1, COUNT);
+    struct wb_buf bytes WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    check_ok(wb_codec_add_schema(fixture->codec, 7, wb_span_str(hollow), &err));
+    check_ok(wb_buf_append(&bytes, wb_span_of("\0\0\0\0\7", 5), &err));
+    append_long(&bytes, COUNT);
+    append_long(&bytes, 0);
+    append_long(&bytes, COUNT);
+    check_ok(wb_buf_append(&bytes, wb_span_of(padding, COUNT), &err));
+    check_fails(wb_codec_decode_as(fixture->codec, WB_RECORD_TRANSFER, wb_buf_span(&bytes),
+                                   fixture->arena, &record, &err),
+                WB_CAT_INVALID, "takes too much memory");
+}
+
+/* The largest record of the kind that takes the most memory for its bytes. */
+static void every_record_of_ours_keeps_within_the_bound(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    void *record;
+    struct wb_err cause = {.category = WB_CAT_IO};
+    struct wb_report report = {.task = ""};
+    struct wb_buf bytes WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(wb_decoded_most(WB_RECORD_MAX));
+    report.result_count = 43000;
+    report.results = wb_xcalloc(report.result_count, sizeof(*report.results));
+    for (size_t i = 0; i < report.result_count; i++)
+        report.results[i].error = &cause;
+    check_ok(wb_codec_encode(fixture->codec, WB_RECORD_TRANSFER, &report, &bytes, &err));
+    assert_true(bytes.len > WB_RECORD_MAX * 9 / 10);
+    check_ok(wb_codec_decode_as(fixture->codec, WB_RECORD_TRANSFER, wb_buf_span(&bytes), arena,
+                                &record, &err));
+    free(report.results);
+}
+
+static void a_full_arena_is_not_the_records_fault(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    void *record;
+    struct wb_buf bytes WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    event_in_blocks(fixture, 1, 1, &bytes);
+    (void)wb_arena_alloc(fixture->arena, wb_arena_left(fixture->arena) - 1024);
+    check_fails(wb_codec_decode_as(fixture->codec, WB_RECORD_FILE_EVENT, wb_buf_span(&bytes),
+                                   fixture->arena, &record, &err),
+                WB_CAT_LIMIT, "no memory left for a record");
+}
+
 static void hostile_frames_are_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -306,6 +409,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_empty_record_has_its_defaults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_records_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_writers_schema_is_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(items_in_many_blocks_take_no_more_than_in_one, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_a_record_takes_is_bounded_by_its_bytes, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(every_record_of_ours_keeps_within_the_bound, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_full_arena_is_not_the_records_fault, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hostile_frames_are_refused, set_up, tear_down),
         cmocka_unit_test(fingerprints_are_those_of_the_spec),
         cmocka_unit_test_setup_teardown(json_events_are_taken_and_checked, set_up, tear_down),
