@@ -460,7 +460,7 @@ const struct wb_command wb_cmd_put = {
             "examples:\n"
             "  waybill put a: -r --wait\n"
             "  waybill put a:raw/x.bin a:raw/y.bin\n"
-            "  find /srv/a -newer stamp -printf '%P\\\\0' | waybill put a: --stdin -0\n"
+            "  find /srv/a -newer stamp -printf '%P\\0' | waybill put a: --stdin -0\n"
             "  echo '{\"kind\":\"written\",\"node\":\"a\",\"path\":\"x\"}' | waybill put --stdin\n",
     .least_words = 0,
     .most_words = 1000000,

@@ -284,6 +284,14 @@ static void every_command_has_help(void **state)
     }
 }
 
+/* An example is copied as it is printed. */
+static void examples_are_shown_as_a_shell_wants_them(void **state)
+{
+    (void)state;
+    assert_non_null(
+        strstr(run("put --help")->out, " -printf '%P\\0' | waybill put a: --stdin -0\n"));
+}
+
 static void completion_and_manual_name_every_command_and_flag(void **state)
 {
     static const char *const lines[] = {"completion bash", "completion zsh", "completion fish",
@@ -352,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_flag_has_one_shape_in_all_commands),
         cmocka_unit_test(every_command_is_whole),
         cmocka_unit_test(every_command_has_help),
+        cmocka_unit_test(examples_are_shown_as_a_shell_wants_them),
         cmocka_unit_test(completion_and_manual_name_every_command_and_flag),
         cmocka_unit_test(numbers_are_shown_with_thousands),
         cmocka_unit_test(ages_are_as_coarse_as_people_say_them),
