@@ -6,7 +6,7 @@
 #include "core/base/path.h"
 #include "core/stage/registry.h"
 
-enum { ARENA_CAP = 64 * 1024 * 1024, SHOWN_MAX = 8192 };
+enum { ARENA_CAP = 64 * 1024 * 1024, SHOWN_MAX = 8192, NOTE_MAX = 160 };
 
 struct describe {
     struct wb_cli *cli;
@@ -72,6 +72,19 @@ static enum wb_rc find_file(struct describe *describe, struct wb_view *view, con
     return wb_view_each(view, &of_target, add_target, describe, err);
 }
 
+/* It may be on its way already. */
+static int fail_unknown_file(const struct wb_cli *cli, struct wb_view *view,
+                             const struct wb_err *err)
+{
+    struct wb_err ignored;
+    struct wb_unread unread;
+    char text[NOTE_MAX];
+    if (wb_view_unread(view, &unread, &ignored) == WB_OK && unread.events > 0)
+        return wb_cli_fail_hint(cli, err, wb_unread_text(&unread, text, sizeof(text)));
+    return wb_cli_fail_hint(cli, err,
+                            "`waybill rule test` shows where it would go, `waybill put` sends it");
+}
+
 static int describe_file(struct wb_cli *cli)
 {
     struct wb_err err;
@@ -91,9 +104,7 @@ static int describe_file(struct wb_cli *cli)
     if (json_array_size(targets) == 0) {
         (void)wb_err_set(&err, WB_CAT_NOT_FOUND, "nothing is known of \"%s:%s\"", node,
                          wb_path_show(describe.path, shown, sizeof(shown)));
-        return wb_cli_fail_hint(cli, &err,
-                                "`waybill rule test` shows where it would go, "
-                                "`waybill put` sends it");
+        return fail_unknown_file(cli, view, &err);
     }
     const char *name =
         wb_arena_printf(arena, "%s:%.*s", node, (int)describe.path.len, describe.path.data);

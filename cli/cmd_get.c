@@ -7,7 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { SHOWN_MAX = 8192, REASON_MAX = 700, ARENA_CAP = 64 * 1024 * 1024 };
+enum { SHOWN_MAX = 8192, REASON_MAX = 700, NOTE_MAX = 160, ARENA_CAP = 64 * 1024 * 1024 };
 
 struct get {
     struct wb_cli *cli;
@@ -193,6 +193,18 @@ static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
     return WB_OK;
 }
 
+/* An empty list of a ring without a planner means little. */
+static void tell_unread(const struct get *get)
+{
+    struct wb_err ignored;
+    struct wb_unread unread;
+    char text[NOTE_MAX];
+    if (get->cli->quiet || wb_view_unread(get->view, &unread, &ignored) != WB_OK ||
+        unread.events <= 0 || unread.planners > 0)
+        return;
+    (void)fprintf(stderr, "waybill: %s\n", wb_unread_text(&unread, text, sizeof(text)));
+}
+
 static enum wb_rc read_filter(struct get *get, struct wb_err *err)
 {
     get->filter.set = get->kind->set;
@@ -219,6 +231,7 @@ static int run_kind(struct wb_cli *cli, const struct kind *kind)
     get.view = view;
     get.registry = registry;
     get.generation = wb_registry_generation(registry);
+    tell_unread(&get);
     return wb_watch_run(cli, look, show, &get);
 }
 

@@ -97,8 +97,21 @@ sent 0 run 9 put a: --stdin --fail-if-nothing </dev/null
 sent 1 run 3 put a: --stdin < <(head -c 1100000 /dev/zero | tr '\0' x; echo; echo one)
 said 'line 1: longer than'
 
-echo "wait: nobody copies, so it ends by its limit or by a signal"
+echo "no planner runs, and that can be seen"
+run 0 status
+grep -qE '^[0-9]+ events wait for a planner; none is in the group$' "$out" || fail "$(cat "$out")"
+run 0 status --json
+[ "$(jq -c '[.events.unread, .events.planners]' "$out")" = "[$(events),0]" ] || fail "$(cat "$out")"
+run 0 get files
+said 'wait for a planner; none is in the group'
+run 4 describe file a:one
+said 'wait for a planner'
 wb rule set all --match 'a:**' --to b -q
+start_stage lone put a:one --wait
+wait_until 30 grep -q 'no planner has joined' "$WB_SCRATCH/lone.log"
+kill_stage lone
+
+echo "wait: nobody copies, so it ends by its limit or by a signal"
 run 8 put a:one --wait --timeout 300ms
 said '1 of 1 copies have not ended'
 for signal in INT TERM; do
@@ -124,6 +137,9 @@ said '2 copies verified'
 wb rule set all --match 'a:in/**' --to b -q
 run 0 put a:one --wait --timeout 60s
 said 'match no rule'
+run 0 status --json
+[ "$(jq .events.planners "$out")" -ge 1 ] || fail "the planner is not seen: $(cat "$out")"
+run 0 get files -q
 
 echo "wait: what ends dead is told with its reason"
 rc=0
