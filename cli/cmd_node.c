@@ -7,12 +7,35 @@
 #include "cli/lists.h"
 #include "cli/out.h"
 #include "cli/render.h"
+#include "cli/roots.h"
 #include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/stage/registry.h"
 #include "core/store/store.h"
 
 enum { OPTIONS_MOST = 32, ARENA_CAP = 64 * 1024 * 1024, EXIT_USAGE = 2 };
+
+/* ---- rules that name a node ---- */
+
+static bool names_node(const struct wb_rule *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->target_count; i++)
+        if (strcmp(rule->targets[i], name) == 0)
+            return true;
+    return strcmp(rule->source, name) == 0;
+}
+
+static const struct wb_rule *rule_that_names(struct wb_registry *registry, const char *name,
+                                             struct wb_arena *arena)
+{
+    struct wb_rule **rules;
+    size_t count = 0;
+    wb_registry_rules(registry, arena, &rules, &count);
+    for (size_t i = 0; i < count; i++)
+        if (names_node(rules[i], name))
+            return rules[i];
+    return NULL;
+}
 
 /* ---- add ---- */
 
@@ -49,7 +72,7 @@ static enum wb_rc read_node(const struct wb_cli *cli, struct wb_arena *arena, st
 {
     node->name = cli->words[0];
     node->url = cli->words[1];
-    node->site = wb_cli_flag(cli, "site");
+    node->site = wb_cli_flag(cli, "site") ? wb_cli_flag(cli, "site") : "";
     node->secret = wb_cli_flag(cli, "secret");
     node->state = WB_NODE_UP;
     node->added_ms = node->since_ms = wb_clock_wall_ms();
@@ -94,6 +117,47 @@ static void keep_state(struct wb_node *node, const struct wb_node *former)
     node->since_ms = former->since_ms;
 }
 
+/* The rules that name the node must make sense with its new root, too. */
+static enum wb_rc check_rules(struct wb_node *const *nodes, size_t node_count,
+                              struct wb_registry *registry, const struct wb_node *node,
+                              struct wb_arena *arena, struct wb_err *err)
+{
+    struct wb_rule **rules;
+    size_t count = 0;
+    wb_registry_rules(registry, arena, &rules, &count);
+    for (size_t i = 0; i < count; i++)
+        if (names_node(rules[i], node->name) &&
+            wb_roots_check(nodes, node_count, rules, count, rules[i], err) != WB_OK)
+            return WB_ERROR;
+    return WB_OK;
+}
+
+/* What a target stages in its root is a file of the node around it like any other. */
+static void warn_overlap(const struct wb_node *node, const struct wb_node *other)
+{
+    if (strcmp(node->name, other->name) != 0 && wb_roots_overlap(node, other))
+        (void)fprintf(stderr,
+                      "waybill: \"%s\" and \"%s\" of node \"%s\" are the same, or one lies inside "
+                      "the other; no rule may lead from one to the other\n",
+                      node->url, other->url, other->name);
+}
+
+static enum wb_rc check_roots(struct wb_registry *registry, struct wb_node *node,
+                              struct wb_arena *arena, struct wb_err *err)
+{
+    struct wb_node **nodes;
+    size_t count = 0;
+    wb_registry_nodes(registry, arena, &nodes, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(nodes[i]->name, node->name) == 0)
+            nodes[i] = node;
+    if (check_rules(nodes, count, registry, node, arena, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
+        warn_overlap(node, nodes[i]);
+    return WB_OK;
+}
+
 static int run_add(struct wb_cli *cli)
 {
     struct wb_err err;
@@ -111,6 +175,8 @@ static int run_add(struct wb_cli *cli)
     bool known = wb_registry_node(registry, node.name, arena, &former, &err) == WB_OK;
     if (known)
         keep_state(&node, former);
+    if (check_roots(registry, &node, arena, &err) != WB_OK)
+        return wb_cli_fail_hint(cli, &err, "change the rule, or choose another root");
     if (!cli->dry_run && wb_registry_put_node(cli->config, &node, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
     wb_out_done(cli, known ? "changed" : "added", node.name, "node %s %s", node.name,
@@ -172,26 +238,6 @@ static int run_undrain(struct wb_cli *cli)
 
 /* ---- rm ---- */
 
-static bool names_node(const struct wb_rule *rule, const char *name)
-{
-    for (size_t i = 0; i < rule->target_count; i++)
-        if (strcmp(rule->targets[i], name) == 0)
-            return true;
-    return strcmp(rule->source, name) == 0;
-}
-
-static const struct wb_rule *rule_that_names(struct wb_registry *registry, const char *name,
-                                             struct wb_arena *arena)
-{
-    struct wb_rule **rules;
-    size_t count = 0;
-    wb_registry_rules(registry, arena, &rules, &count);
-    for (size_t i = 0; i < count; i++)
-        if (names_node(rules[i], name))
-            return rules[i];
-    return NULL;
-}
-
 static int run_rm(struct wb_cli *cli)
 {
     struct wb_err err;
@@ -234,7 +280,9 @@ const struct wb_command wb_cmd_node_add = {
     .help = "The root must be there and be a folder; one that cannot be written to is taken with\n"
             "a warning, as it may be a source only. --site says where the node is; the default\n"
             "site needs no name. A secret NAME is looked up by workers as\n"
-            "WAYBILL_SECRET_<NAME>, then as a file in $CREDENTIALS_DIRECTORY or secrets.dir.\n\n"
+            "WAYBILL_SECRET_<NAME>, then as a file in $CREDENTIALS_DIRECTORY or secrets.dir.\n"
+            "A root inside the root of a node that a rule connects with it is refused, with\n"
+            "--force, too.\n\n"
             "examples:\n"
             "  waybill node add a file:///srv/a\n"
             "  waybill node add b file:///srv/b --site dc2 --force\n",

@@ -6,6 +6,7 @@
 #include "cli/lists.h"
 #include "cli/out.h"
 #include "cli/render.h"
+#include "cli/roots.h"
 #include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/stage/registry.h"
@@ -116,15 +117,20 @@ static enum wb_rc check_against(struct wb_registry *registry, const struct wb_ru
                                 struct wb_arena *arena, struct wb_err *err)
 {
     struct wb_node *node;
+    struct wb_node **nodes;
     struct wb_rule **rules;
     size_t count = 0;
+    size_t node_count = 0;
     if (wb_registry_node(registry, rule->source, arena, &node, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < rule->target_count; i++)
         if (wb_registry_node(registry, rule->targets[i], arena, &node, err) != WB_OK)
             return WB_ERROR;
     wb_registry_rules(registry, arena, &rules, &count);
-    return wb_rules_check_circle(rules, count, rule, err);
+    if (wb_rules_check_circle(rules, count, rule, err) != WB_OK)
+        return WB_ERROR;
+    wb_registry_nodes(registry, arena, &nodes, &node_count);
+    return wb_roots_check(nodes, node_count, rules, count, rule, err);
 }
 
 static int run_set(struct wb_cli *cli)
@@ -361,7 +367,8 @@ const struct wb_command wb_cmd_rule_set = {
     .group = "configure",
     .summary = "make a rule, or replace the one of that name",
     .help = "The nodes must be there. A rule that copies a node onto itself or, with the other\n"
-            "rules, round in a circle is refused. A file that is already on the target and\n"
+            "rules, round in a circle is refused; so is one whose target's root lies inside its\n"
+            "source's, or the reverse. A file that is already on the target and\n"
             "was not put there by waybill is adopted when it is equal, else replaced, or with\n"
             "--existing keep left alone and the file reported dead.\n\n"
             "examples:\n"

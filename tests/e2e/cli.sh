@@ -121,6 +121,34 @@ rules() {
     [ "$(cat "$out")" = $'all\non' ] || fail "rules are $(cat "$out")"
 }
 
+# Roots that lie in one another: fine alone, never connected by rules, whatever way they are named.
+roots() {
+    mkdir -p "$WB_SCRATCH/r/in/deep" "$WB_SCRATCH/elsewhere"
+    ln -s r "$WB_SCRATCH/alias"
+    gives 0 wb node add r "file://$WB_SCRATCH/r"
+    gives 0 wb node add in "file://$WB_SCRATCH/r/in"
+    says 'no rule may lead from one to the other'
+    gives 0 wb node add alias "file://$WB_SCRATCH/alias"
+    gives 0 wb node add else "file://$WB_SCRATCH/elsewhere"
+    gives 0 wb node add dc "file://$WB_SCRATCH/r/in" --site dc3
+    [ ! -s "$err" ] || fail "another site is another machine: $(cat "$err")"
+    for pair in r:in in:r r:alias alias:in; do
+        gives 2 wb rule set nest --match "${pair%:*}:**" --to "else,${pair#*:}"
+        says 'copies a node into itself'
+    done
+    gives 0 wb rule set dc --match 'r:**' --to dc
+    gives 0 wb rule set out --match 'r:**' --to else
+    gives 2 wb rule set back --match 'else:x' --to in
+    says 'copies a node into itself (else -> in -> else)'
+    gives 2 wb rule set back --match 'else:x' --to b,alias
+    gives 2 wb node add else "file://$WB_SCRATCH/r/in/deep"
+    says 'rule "out" copies a node into itself (r -> else)'
+    gives 2 wb node add else "file://$WB_SCRATCH/r/in/none" --force
+    gives 0 wb node add apart "file://$WB_SCRATCH/r/in/deep"
+    for name in dc out; do gives 0 wb rule rm $name --yes; done
+    for name in r in alias else dc apart; do gives 0 wb node rm $name --yes; done
+}
+
 nothing_yet() {
     gives 0 wb status --json
     is '[(l["source"], l["target"], l["verified"]) for l in d["links"]]' \
@@ -193,5 +221,6 @@ no_broker
 configuration
 nodes
 rules
+roots
 nothing_yet
 check
