@@ -36,12 +36,13 @@ static int64_t total(const struct check *check)
 /* The total is not known before the end: a count, no percentage. */
 static void draw(struct check *check)
 {
-    char text[32];
+    char text[64];
     int64_t now_ms = wb_clock_mono_ms();
     if (!check->drawn || now_ms < check->redraw_ms)
         return;
     check->redraw_ms = now_ms + REDRAW_MS;
-    (void)fprintf(stderr, "\r%s files compared\033[K", wb_out_count(total(check), text));
+    (void)fprintf(stderr, "\r%s compared\033[K",
+                  wb_out_counted(total(check), "file", "files", text));
 }
 
 static void wipe(const struct check *check)
@@ -145,16 +146,17 @@ static enum wb_rc side_open(const struct wb_cli *cli, struct wb_registry *regist
 
 static void show_summary(const struct check *check)
 {
-    char text[5][32];
+    char text[4][32];
+    char errors[64];
     if (check->cli->quiet)
         return;
-    (void)fprintf(stderr,
-                  "waybill: %s same, %s missing on the target, %s missing on the source, %s "
-                  "differ, %s errors\n",
-                  wb_out_count(check->same, text[0]),
-                  wb_out_count(check->missing_on_target, text[1]),
-                  wb_out_count(check->missing_on_source, text[2]),
-                  wb_out_count(check->differ, text[3]), wb_out_count(check->errors, text[4]));
+    (void)fprintf(
+        stderr,
+        "waybill: %s same, %s missing on the target, %s missing on the source, %s "
+        "differ, %s\n",
+        wb_out_count(check->same, text[0]), wb_out_count(check->missing_on_target, text[1]),
+        wb_out_count(check->missing_on_source, text[2]), wb_out_count(check->differ, text[3]),
+        wb_out_counted(check->errors, "error", "errors", errors));
 }
 
 static void show_json(struct check *check)

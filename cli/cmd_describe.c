@@ -211,15 +211,11 @@ static int run_describe(struct wb_cli *cli)
     static const char *const names[] = {"file", "job", "node", "rule", NULL};
     static int (*const runs[])(struct wb_cli *) = {describe_file, describe_job, describe_node,
                                                    describe_rule};
-    for (size_t i = 0; names[i]; i++)
-        if (strcmp(cli->words[0], names[i]) == 0)
-            return runs[i](cli);
-    const char *nearest = wb_nearest_name(cli->words[0], names);
-    if (nearest)
-        return wb_cli_usage(cli, "unknown kind \"%s\", did you mean \"%s\"", cli->words[0],
-                            nearest);
-    return wb_cli_usage(cli, "unknown kind \"%s\"; there are file, job, node and rule",
-                        cli->words[0]);
+    struct wb_err err;
+    int kind;
+    if (wb_cli_choice("kind", cli->words[0], names, &kind, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    return runs[kind](cli);
 }
 
 const struct wb_command wb_cmd_describe = {

@@ -237,22 +237,17 @@ static int run_kind(struct wb_cli *cli, const struct kind *kind)
 
 static int run_get(struct wb_cli *cli)
 {
-    const char *names[KINDS + 3] = {"nodes", "rules"};
-    if (strcmp(cli->words[0], "nodes") == 0)
-        return wb_node_list(cli);
-    if (strcmp(cli->words[0], "rules") == 0)
-        return wb_rule_list(cli);
-    for (size_t i = 0; i < KINDS; i++) {
-        names[i + 2] = kinds[i].name;
-        if (strcmp(cli->words[0], kinds[i].name) == 0)
-            return run_kind(cli, &kinds[i]);
-    }
-    const char *nearest = wb_nearest_name(cli->words[0], names);
-    if (nearest)
-        return wb_cli_usage(cli, "unknown kind \"%s\", did you mean \"%s\"", cli->words[0],
-                            nearest);
-    return wb_cli_usage(cli, "unknown kind \"%s\"; there are jobs, files, nodes, rules and dead",
-                        cli->words[0]);
+    struct wb_err err;
+    int found;
+    static int (*const lists[])(const struct wb_cli *) = {wb_node_list, wb_rule_list};
+    const char *names[KINDS + 3] = {NULL};
+    for (size_t i = 0; i < KINDS; i++)
+        names[i] = kinds[i].name;
+    names[KINDS] = "nodes";
+    names[KINDS + 1] = "rules";
+    if (wb_cli_choice("kind", cli->words[0], names, &found, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    return found < KINDS ? run_kind(cli, &kinds[found]) : lists[found - KINDS](cli);
 }
 
 static const struct wb_flag flags[] = {

@@ -52,7 +52,7 @@ static void wipe(struct put *put)
 
 static void draw(struct put *put)
 {
-    char text[32];
+    char text[64];
     char size[16];
     int64_t now_ms = wb_clock_mono_ms();
     if (!put->cli->progress || put->cli->dry_run || now_ms < put->redraw_ms ||
@@ -61,7 +61,8 @@ static void draw(struct put *put)
     put->redraw_ms = now_ms + REDRAW_MS;
     put->drawn = true;
     wb_size_format(put->bytes, size);
-    (void)fprintf(stderr, "\r%s events (%s) sent\033[K", wb_out_count(put->sent, text), size);
+    (void)fprintf(stderr, "\r%s (%s) sent\033[K",
+                  wb_out_counted(put->sent, "event", "events", text), size);
 }
 
 /* ---- one file ---- */
@@ -364,25 +365,26 @@ static void summary_json(const struct put *put)
 
 static void summary_text(const struct put *put, int64_t begin_ms)
 {
-    char text[2][32];
+    char text[64];
     char size[16];
     char time[16];
     const struct wb_follow_counts *counts = counts_of(put);
     wb_size_format(put->bytes, size);
     wb_duration_format(wb_clock_mono_ms() - begin_ms, time);
-    (void)fprintf(stderr, "waybill: %s events (%s) %s", wb_out_count(put->sent, text[0]), size,
-                  put->cli->dry_run ? "would be published" : "published");
+    (void)fprintf(stderr, "waybill: %s (%s) %s", wb_out_counted(put->sent, "event", "events", text),
+                  size, put->cli->dry_run ? "would be published" : "published");
     if (put->failed)
-        (void)fprintf(stderr, ", %s failed", wb_out_count(put->failed, text[0]));
+        (void)fprintf(stderr, ", %s failed", wb_out_count(put->failed, text));
     if (put->follow)
-        (void)fprintf(stderr, "; %s copies verified, %lld superseded, %lld deleted, %lld dead",
-                      wb_out_count(counts->verified, text[0]), (long long)counts->superseded,
-                      (long long)counts->deleted, (long long)counts->dead);
+        (void)fprintf(stderr, "; %s verified, %lld superseded, %lld deleted, %lld dead",
+                      wb_out_counted(counts->verified, "copy", "copies", text),
+                      (long long)counts->superseded, (long long)counts->deleted,
+                      (long long)counts->dead);
     (void)fprintf(stderr, " in %s\n", time);
     if (counts->unmatched)
-        (void)fprintf(stderr,
-                      "waybill: %s files match no rule and go nowhere; see `waybill rule test`\n",
-                      wb_out_count(counts->unmatched, text[1]));
+        (void)fprintf(stderr, "waybill: %s no rule and %s nowhere; see `waybill rule test`\n",
+                      wb_out_counted(counts->unmatched, "file matches", "files match", text),
+                      counts->unmatched == 1 ? "goes" : "go");
 }
 
 static int outcome(const struct put *put)

@@ -20,16 +20,15 @@ static const char *const existing_words[] = {"replace", "keep", NULL};
 
 /* ---- set ---- */
 
-static enum wb_rc demand_word(const char *flag, const char *value, const char *const *words,
-                              struct wb_err *err)
+/* The value of a flag, the first of `words` when it was not given. */
+static enum wb_rc read_choice(const struct wb_cli *cli, const char *flag, const char *const *words,
+                              int *ret, struct wb_err *err)
 {
-    for (size_t i = 0; words[i]; i++)
-        if (strcmp(words[i], value) == 0)
-            return WB_OK;
-    const char *nearest = wb_nearest_name(value, words);
-    return wb_err_set(err, WB_CAT_USAGE, "--%s: unknown value \"%s\"%s%s%s", flag, value,
-                      nearest ? ", did you mean \"" : "", nearest ? nearest : "",
-                      nearest ? "\"" : "");
+    const char *value = wb_cli_flag(cli, flag);
+    *ret = 0;
+    if (!value || wb_cli_choice("value", value, words, ret, err) == WB_OK)
+        return WB_OK;
+    return wb_err_prefix(err, "--%s", flag);
 }
 
 static enum wb_rc read_match(const struct wb_cli *cli, struct wb_arena *arena, struct wb_rule *rule,
@@ -87,28 +86,25 @@ static enum wb_rc read_numbers(const struct wb_cli *cli, struct wb_rule *rule, s
 static enum wb_rc read_rule(const struct wb_cli *cli, struct wb_arena *arena, struct wb_rule *rule,
                             struct wb_err *err)
 {
-    const char *strategy = wb_cli_flag(cli, "strategy");
-    const char *deletes = wb_cli_flag(cli, "deletes");
-    const char *existing = wb_cli_flag(cli, "existing");
-    strategy = strategy ? strategy : "auto";
-    deletes = deletes ? deletes : "ignore";
-    existing = existing ? existing : "replace";
+    int strategy;
+    int deletes;
+    int existing;
     rule->name = cli->words[0];
     if (read_match(cli, arena, rule, err) != WB_OK ||
         read_targets(cli, arena, rule, err) != WB_OK ||
-        demand_word("strategy", strategy, strategies, err) != WB_OK ||
-        demand_word("deletes", deletes, delete_words, err) != WB_OK ||
-        demand_word("existing", existing, existing_words, err) != WB_OK ||
+        read_choice(cli, "strategy", strategies, &strategy, err) != WB_OK ||
+        read_choice(cli, "deletes", delete_words, &deletes, err) != WB_OK ||
+        read_choice(cli, "existing", existing_words, &existing, err) != WB_OK ||
         read_numbers(cli, rule, err) != WB_OK)
         return WB_ERROR;
-    rule->strategy = wb_strategy_parse(strategy);
-    rule->deletes = strcmp(deletes, "propagate") == 0;
+    rule->strategy = wb_strategy_parse(strategies[strategy]);
+    rule->deletes = deletes == 1;
     rule->options.sha256 = wb_cli_flag(cli, "sha256");
     rule->options.owner = wb_cli_flag(cli, "owner");
     rule->options.group = wb_cli_flag(cli, "group");
     rule->options.xattrs = wb_cli_flag(cli, "xattrs");
     rule->options.medium = wb_cli_flag(cli, "medium");
-    rule->options.keep = strcmp(existing, "keep") == 0;
+    rule->options.keep = existing == 1;
     rule->updated_ms = wb_clock_wall_ms();
     return wb_rule_check(rule, err);
 }
@@ -195,6 +191,15 @@ static void pause_cell(struct wb_list *list, const struct wb_setting *pause)
         wb_list_cell(list, "-");
 }
 
+/* "-": as configured. */
+static void size_cell(struct wb_list *list, int64_t bytes)
+{
+    char text[16] = "-";
+    if (bytes >= 0)
+        wb_size_format(bytes, text);
+    wb_list_cell(list, "%s", text);
+}
+
 static void rule_row(struct wb_list *list, const struct wb_rule *rule,
                      const struct wb_setting *pause)
 {
@@ -207,6 +212,13 @@ static void rule_row(struct wb_list *list, const struct wb_rule *rule,
     wb_list_cell(list, "%d", rule->priority);
     wb_list_cell(list, "%d", rule->weight > 0 ? rule->weight : 1);
     wb_list_cell(list, "%s", rule->options.keep ? "keep" : "replace");
+    size_cell(list, rule->batch_below_bytes);
+    size_cell(list, rule->direct_below_bytes);
+    if (rule->attempts > 0)
+        wb_list_cell(list, "%d", rule->attempts);
+    else
+        wb_list_cell(list, "-");
+    wb_list_cell(list, "%s", wb_out_time(rule->updated_ms, wb_clock_wall_ms(), text));
     wb_list_cell(list, "%s", option_text(&rule->options, text, sizeof(text)));
     pause_cell(list, pause);
 }
@@ -224,8 +236,9 @@ int wb_rule_list(const struct wb_cli *cli)
     static const struct wb_column columns[] = {
         {"NAME", false, false},     {"MATCH", false, false},   {"TO", false, false},
         {"STRATEGY", false, false}, {"DELETES", false, false}, {"PRIORITY", true, false},
-        {"WEIGHT", true, true},     {"EXISTING", false, true}, {"OPTIONS", false, false},
-        {"REASON", false, false}};
+        {"WEIGHT", true, true},     {"EXISTING", false, true}, {"BATCH", true, true},
+        {"DIRECT", true, true},     {"ATTEMPTS", true, true},  {"UPDATED", false, true},
+        {"OPTIONS", false, false},  {"REASON", false, false}};
     struct wb_err err;
     struct wb_rule **rules;
     struct wb_setting **pauses;

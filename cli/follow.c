@@ -348,9 +348,12 @@ static enum wb_rc timed_out(const struct wb_follow *follow, struct wb_err *err)
     int64_t limit_ms = follow->cli->timeout_ms;
     if (limit_ms <= 0 || wb_clock_mono_ms() - follow->begin_ms < limit_ms)
         return WB_OK;
-    return wb_err_set(err, WB_CAT_TIMEOUT, "%lld of %lld copies have not ended within --timeout",
-                      (long long)(follow->counts.expected - follow->counts.ended),
-                      (long long)follow->counts.expected);
+    int64_t left = follow->counts.expected - follow->counts.ended;
+    char text[64];
+    return wb_err_set(err, WB_CAT_TIMEOUT, "%lld of %s %s not ended within --timeout",
+                      (long long)left,
+                      wb_out_counted(follow->counts.expected, "copy", "copies", text),
+                      left == 1 ? "has" : "have");
 }
 
 static enum wb_rc wait_all(struct wb_follow *follow, const sigset_t *signals, struct wb_err *err)

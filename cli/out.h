@@ -48,5 +48,7 @@ const char *wb_out_age(int64_t ms, char out[32]);
 
 /* 81,204. `out` holds 32 bytes. */
 const char *wb_out_count(int64_t number, char out[32]);
+/* "1 copy", "81,204 copies". `out` holds 64 bytes. */
+const char *wb_out_counted(int64_t number, const char *one, const char *many, char out[64]);
 
 #endif

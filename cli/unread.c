@@ -61,19 +61,18 @@ enum wb_rc wb_unread_ask(const struct wb_config *config, struct wb_consumer *con
 
 const char *wb_unread_text(const struct wb_unread *unread, char *out, size_t size)
 {
-    char count[32];
-    bool one = unread->events == 1;
+    char text[64];
     out[0] = 0;
     if (unread->events < 0)
         return out;
-    (void)wb_out_count(unread->events, count);
     if (unread->planners == 0 && unread->events > 0)
-        (void)snprintf(out, size, "%s event%s for a planner; none is in the group", count,
-                       one ? " waits" : "s wait");
+        (void)snprintf(out, size, "%s for a planner; none is in the group",
+                       wb_out_counted(unread->events, "event waits", "events wait", text));
     else if (unread->planners == 0)
         (void)snprintf(out, size, "no planner is in the group");
     else if (unread->events > 0)
-        (void)snprintf(out, size, "%s event%s not taken in yet", count, one ? " is" : "s are");
+        (void)snprintf(out, size, "%s not taken in yet",
+                       wb_out_counted(unread->events, "event is", "events are", text));
     return out;
 }
 

@@ -197,7 +197,7 @@ drains() {
 
 rules() {
     gives 0 wb get rules -o wide
-    matches '^all +a:\*\* +b,c +auto +ignore +0 +3 +keep +- +-$'
+    matches '^all +a:\*\* +b,c +auto +ignore +0 +3 +keep +- +- +- +[0-9:]+ +- +-$'
     gives 0 wb describe rule all --json
     is 'd["weight"], d["options"]["existing"], d["paused"]' "(3, 'keep', None)"
     gives 4 wb describe rule al

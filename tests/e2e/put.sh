@@ -113,7 +113,7 @@ kill_stage lone
 
 echo "wait: nobody copies, so it ends by its limit or by a signal"
 run 8 put a:one --wait --timeout 300ms
-said '1 of 1 copies have not ended'
+said '1 of 1 copy has not ended'
 for signal in INT TERM; do
     "$WB_BIN" -b "$WB_KAFKA" --prefix "$WB_PREFIX" put a:one --wait --json >"$out" 2>"$err" &
     pid=$!
@@ -136,7 +136,7 @@ run 0 put a:one a:in/two --wait -P --timeout 60s
 said '2 copies verified'
 wb rule set all --match 'a:in/**' --to b -q
 run 0 put a:one --wait --timeout 60s
-said 'match no rule'
+said '1 file matches no rule and goes nowhere'
 run 0 status --json
 [ "$(jq .events.planners "$out")" -ge 1 ] || fail "the planner is not seen: $(cat "$out")"
 run 0 get files -q
