@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "cli/commands.h"
 #include "cli/lists.h"
 #include "cli/out.h"
@@ -7,7 +9,13 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { SHOWN_MAX = 8192, REASON_MAX = 700, NOTE_MAX = 160, ARENA_CAP = 64 * 1024 * 1024 };
+enum {
+    SHOWN_MAX = 8192,
+    STATES_MOST = 32,
+    REASON_MAX = 700,
+    NOTE_MAX = 160,
+    ARENA_CAP = 64 * 1024 * 1024
+};
 
 struct get {
     struct wb_cli *cli;
@@ -15,7 +23,7 @@ struct get {
     struct wb_registry *registry;
     uint64_t generation; /* of the registry when last shown */
     struct wb_view_filter filter;
-    char source[64];
+    char node[64]; /* of NODE:PREFIX, "" when none was given */
     int64_t now_ms;
     struct wb_list *list;
     const struct kind *kind;
@@ -165,6 +173,19 @@ static enum wb_rc visit(void *arg, const struct wb_view_row *row, struct wb_err 
     return WB_OK;
 }
 
+/* A node is meant as the source of files, and as a target of others'. */
+static enum wb_rc show_rows(struct get *get, struct wb_err *err)
+{
+    struct wb_view_filter there = get->filter;
+    if (wb_view_each(get->view, &get->filter, visit, get, err) != WB_OK)
+        return WB_ERROR;
+    if (!*get->node || get->filter.target)
+        return WB_OK;
+    there.source = NULL;
+    there.target = get->node;
+    return wb_view_each(get->view, &there, visit, get, err);
+}
+
 static enum wb_rc show(void *arg, struct wb_err *err)
 {
     struct get *get = arg;
@@ -178,7 +199,7 @@ static enum wb_rc show(void *arg, struct wb_err *err)
         wb_list_new(get->cli, kind->name, kind->columns, kind->column_count);
     get->list = list;
     get->now_ms = wb_clock_wall_ms();
-    return wb_view_each(get->view, &get->filter, visit, get, err);
+    return show_rows(get, err);
 }
 
 static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
@@ -205,17 +226,60 @@ static void tell_unread(const struct get *get)
     (void)fprintf(stderr, "waybill: %s\n", wb_unread_text(&unread, text, sizeof(text)));
 }
 
+/* The states of jobs and, for files, the ways to end; one that both have is told once. */
+static enum wb_rc check_state(const struct get *get, struct wb_err *err)
+{
+    int found;
+    size_t count = 0;
+    const char *names[STATES_MOST] = {NULL};
+    const char *state = wb_cli_flag(get->cli, "state");
+    if (!state)
+        return WB_OK;
+    if (get->kind->state)
+        return wb_err_set(err, WB_CAT_USAGE, "--state: all that `get %s` lists is %s",
+                          get->kind->name, get->kind->state);
+    for (int end = WB_END_VERIFIED; get->kind->set == WB_VIEW_FILES && end < WB_END_DEAD; end++)
+        names[count++] = wb_end_name((enum wb_end)end);
+    for (int job = WB_JOB_WAITING; job < WB_JOB_DEAD; job++)
+        names[count++] = wb_job_state_name((enum wb_job_state)job);
+    if (get->kind->set == WB_VIEW_FILES)
+        names[count] = wb_end_name(WB_END_DEAD);
+    if (wb_cli_choice("value", state, names, &found, err) == WB_OK)
+        return WB_OK;
+    return wb_err_prefix(err, "--state");
+}
+
 static enum wb_rc read_filter(struct get *get, struct wb_err *err)
 {
+    if (check_state(get, err) != WB_OK)
+        return WB_ERROR;
     get->filter.set = get->kind->set;
     get->filter.state = get->kind->state ? get->kind->state : wb_cli_flag(get->cli, "state");
     get->filter.target = wb_cli_flag(get->cli, "target");
     if (get->cli->word_count < 2)
         return WB_OK;
-    if (wb_path_split(get->cli->words[1], get->source, &get->filter.path, err) != WB_OK)
+    if (wb_path_split(get->cli->words[1], get->node, &get->filter.path, err) != WB_OK)
         return WB_ERROR;
-    get->filter.source = get->source;
+    get->filter.source = get->node;
     return WB_OK;
+}
+
+/* A node that was removed is known as long as there are files of it. */
+static enum wb_rc check_node(const struct get *get, const char *name, struct wb_err *err)
+{
+    struct wb_node *node;
+    struct wb_err ignored;
+    struct wb_view_link *links = NULL;
+    size_t count = 0;
+    bool known = false;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(ARENA_CAP);
+    if (!name || !*name || wb_registry_node(get->registry, name, arena, &node, err) == WB_OK)
+        return WB_OK;
+    if (wb_view_links(get->view, wb_clock_wall_ms(), &links, &count, &ignored) == WB_OK)
+        for (size_t i = 0; i < count; i++)
+            known |= strcmp(links[i].source, name) == 0 || strcmp(links[i].target, name) == 0;
+    free(links);
+    return known ? WB_OK : WB_ERROR;
 }
 
 static int run_kind(struct wb_cli *cli, const struct kind *kind)
@@ -231,8 +295,23 @@ static int run_kind(struct wb_cli *cli, const struct kind *kind)
     get.view = view;
     get.registry = registry;
     get.generation = wb_registry_generation(registry);
+    if (check_node(&get, get.node, &err) != WB_OK ||
+        check_node(&get, get.filter.target, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
     tell_unread(&get);
     return wb_watch_run(cli, look, show, &get);
+}
+
+/* Nodes and rules are few: all are listed. */
+static int run_list(const struct wb_cli *cli, int (*list)(const struct wb_cli *cli))
+{
+    if (cli->word_count > 1)
+        return wb_cli_usage(cli, "unexpected \"%s\"; `get %s` lists all", cli->words[1],
+                            cli->words[0]);
+    if (wb_cli_flag(cli, "state") || wb_cli_flag(cli, "target"))
+        return wb_cli_usage(cli, "--state and --target are for files and jobs, not for %s",
+                            cli->words[0]);
+    return list(cli);
 }
 
 static int run_get(struct wb_cli *cli)
@@ -247,7 +326,7 @@ static int run_get(struct wb_cli *cli)
     names[KINDS + 1] = "rules";
     if (wb_cli_choice("kind", cli->words[0], names, &found, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
-    return found < KINDS ? run_kind(cli, &kinds[found]) : lists[found - KINDS](cli);
+    return found < KINDS ? run_kind(cli, &kinds[found]) : run_list(cli, lists[found - KINDS]);
 }
 
 static const struct wb_flag flags[] = {
@@ -263,7 +342,7 @@ const struct wb_command wb_cmd_get = {
     .group = "observe",
     .summary = "list jobs in flight, files, nodes, rules, or what is dead",
     .help =
-        "NODE:PREFIX names one file of a source node, or everything below a folder.\n"
+        "NODE:PREFIX names one file of a source or of a target, or everything below a folder.\n"
         "A job is parked when it would wait for its turn but a node is sick or drained, or\n"
         "something of it is paused; REASON says which. A node's STATE is one word, or two when\n"
         "it reads and writes not equally well (`up/sick`).\n\n"

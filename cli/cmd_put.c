@@ -238,9 +238,12 @@ static enum wb_rc put_word(struct put *put, const char *word, struct wb_err *err
 static enum wb_rc put_json(struct put *put, struct wb_span line, struct wb_err *err)
 {
     struct wb_err why;
+    struct wb_node *node;
     struct wb_file_event *event;
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(EVENT_ARENA);
-    if (wb_event_from_json(line, arena, &event, &why) == WB_OK)
+    if (wb_event_json_check(line, &why) == WB_OK &&
+        wb_event_from_json(line, arena, &event, &why) == WB_OK &&
+        wb_registry_node(put->registry, event->node, arena, &node, &why) == WB_OK)
         return send(put, event, err);
     tell_failed(put, "", wb_span_of(NULL, 0), &why);
     return WB_OK;
@@ -458,7 +461,8 @@ const struct wb_command wb_cmd_put = {
             "again. With --wait the exit code is 0 only when every copy is proved: 3 when some\n"
             "are dead or could not be published (each is told with its reason), 8 when --timeout\n"
             "came first. JSON events have the fields of a FileEvent: node, path or path_b64,\n"
-            "kind, and size, mtime, etag, digest, mime where they are known.\n\n"
+            "kind, and id, time, size, mtime, etag, digest, mime, attributes where they are\n"
+            "known; a line with another field, or of a node that is not there, is not sent.\n\n"
             "examples:\n"
             "  waybill put a: -r --wait\n"
             "  waybill put a:raw/x.bin a:raw/y.bin\n"

@@ -160,6 +160,18 @@ nothing_yet() {
     gives 4 wb describe job 0123456789abcdef
     gives 4 wb trace a:x
     gives 8 wb status -w --timeout 1s
+    gives 4 wb get files fart:x
+    says 'unknown node "fart", did you mean "far"'
+    gives 4 wb get jobs --target zz
+    says 'unknown node "zz"'
+    gives 2 wb get files --state foo
+    says 'there are verified, superseded, deleted, waiting, probing'
+    gives 2 wb get jobs --state verified
+    says 'there are waiting, probing'
+    gives 2 wb get dead --state waiting
+    gives 2 wb get nodes --state up
+    gives 2 wb get nodes a
+    says '`get nodes` lists all'
 }
 
 tree() {

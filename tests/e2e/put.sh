@@ -87,6 +87,10 @@ sent 2 run 3 put a: --stdin <<<"$lines"
 for number in 2 4 6 7 8 9; do said "line $number: "; done
 ! grep -q 'line [135]:' "$err" || fail "a good line was told"
 sent 1 run 0 put --stdin <<<'{"kind":"deleted","node":"a","path":"gone"}'
+sent 0 run 3 put --stdin <<<'{"kind":"written","node":"aa","path":"one"}'
+said 'line 1: unknown node "aa", did you mean "a"'
+sent 0 run 3 put --stdin <<<'{"kind":"written","node":"a","path":"one","sise":3}'
+said 'line 1: unknown field "sise", did you mean "size"'
 sent 0 run 3 put --stdin <<<one
 said 'needs its node'
 sent 2 run 0 put a: --stdin -0 < <(printf '{brace\0%s\0' "${odd#"$a/"}")
@@ -139,7 +143,11 @@ run 0 put a:one --wait --timeout 60s
 said '1 file matches no rule and goes nowhere'
 run 0 status --json
 [ "$(jq .events.planners "$out")" -ge 1 ] || fail "the planner is not seen: $(cat "$out")"
-run 0 get files -q
+run 0 get files b:in --json
+jq -e '[.files[] | .target] | unique == ["b"]' "$out" >/dev/null || fail "files of a target: $(cat "$out")"
+run 0 get files b:one -o name
+[ "$(cat "$out")" = a:one ] || fail "files of a target: $(cat "$out")"
+run 0 get files b: --target a
 
 echo "wait: what ends dead is told with its reason"
 rc=0
