@@ -52,9 +52,12 @@ static enum wb_rc add_target(void *arg, const struct wb_view_row *row, struct wb
     wb_json_set_str(object, "target", row->job ? row->job->target : row->replica->target);
     wb_json_set_str(object, "source", row->job ? row->job->source : row->replica->source);
     wb_json_set_str(object, "state", wb_view_state(row));
-    if (row->replica)
-        (void)json_object_set_new(object, "replica",
-                                  wb_render_replica(describe->cli, row->replica));
+    if (row->replica) {
+        json_t *replica = wb_render_replica(describe->cli, row->replica);
+        if (row->job && row->job->state == WB_JOB_DEAD)
+            wb_json_set_int(replica, "attempts", wb_render_attempts(row->job));
+        (void)json_object_set_new(object, "replica", replica);
+    }
     if (row->job)
         (void)json_object_set_new(object, "job",
                                   wb_render_held_job(describe->cli, row->job, row->hold));

@@ -77,7 +77,7 @@ static void file_row(struct get *get, const struct wb_view_row *row)
     wb_list_cell(get->list, "%s", wb_out_time(replica ? replica->proved_ms : 0, get->now_ms, time));
     enum wb_strategy strategy = job ? job->strategy : replica->strategy;
     wb_list_cell(get->list, "%s", strategy ? wb_strategy_name(strategy) : "-");
-    wb_list_cell(get->list, "%d", job ? job->attempt : replica->attempts);
+    wb_list_cell(get->list, "%d", job ? wb_render_attempts(job) : replica->attempts);
     if (replica && replica->sha256.len == 32)
         for (size_t i = 0; i < 32; i++)
             (void)snprintf(sha + 2 * i, 3, "%02x", replica->sha256.data[i]);
@@ -93,8 +93,10 @@ static json_t *file_json(const struct get *get, const struct wb_view_row *row)
         wb_out_set_path(get->cli, object, row->job->path);
     }
     wb_json_set_str(object, "state", wb_view_state(row));
-    if (row->job)
+    if (row->job) {
         wb_json_set_str(object, "job", row->job->id);
+        wb_json_set_int(object, "attempts", wb_render_attempts(row->job));
+    }
     (void)json_object_set_new(object, "held_by", wb_render_hold(row->hold));
     return object;
 }
@@ -120,7 +122,7 @@ static void job_row(struct get *get, const struct wb_view_row *row)
     wb_list_cell(get->list, "%s", job->target);
     wb_list_cell(get->list, "%s", wb_view_state(row));
     wb_list_cell(get->list, "%s", wb_strategy_name(job->strategy));
-    wb_list_cell(get->list, "%d/%d", job->attempt, job->max_attempts);
+    wb_list_cell(get->list, "%d/%d", wb_render_attempts(job), job->max_attempts);
     age_cell(get, job->created_ms);
     reason_cell(get, row);
 }
@@ -131,7 +133,7 @@ static void dead_row(struct get *get, const struct wb_view_row *row)
     wb_list_cell(get->list, "%s", job->id);
     path_cell(get->list, job->source, job->path);
     wb_list_cell(get->list, "%s", job->target);
-    wb_list_cell(get->list, "%d", job->attempt);
+    wb_list_cell(get->list, "%d", wb_render_attempts(job));
     age_cell(get, job->updated_ms);
     reason_cell(get, row);
 }

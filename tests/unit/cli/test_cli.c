@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/out.h"
 #include "cli/parse.h"
+#include "cli/render.h"
 
 enum { OUTPUT_MAX = 256 * 1024, WORDS_MOST = 16 };
 
@@ -350,6 +351,17 @@ static void one_long_name_does_not_pad_the_rows_of_others(void **state)
 
 /* ---- words ---- */
 
+static void attempts_are_those_made_so_far(void **state)
+{
+    (void)state;
+    for (int at = WB_JOB_WAITING; at <= WB_JOB_DEAD; at++) {
+        const struct wb_job job = {.state = (enum wb_job_state)at, .attempt = 3};
+        bool rests = at == WB_JOB_WAITING || at == WB_JOB_FENCING || at == WB_JOB_PARKED ||
+                     at == WB_JOB_DEAD;
+        assert_int_equal(wb_render_attempts(&job), rests ? 3 : 4);
+    }
+}
+
 static void one_is_not_many(void **state)
 {
     char text[64];
@@ -410,6 +422,7 @@ int main(void)
         cmocka_unit_test(examples_are_shown_as_a_shell_wants_them),
         cmocka_unit_test(completion_and_manual_name_every_command_and_flag),
         cmocka_unit_test(one_long_name_does_not_pad_the_rows_of_others),
+        cmocka_unit_test(attempts_are_those_made_so_far),
         cmocka_unit_test(one_is_not_many),
         cmocka_unit_test(numbers_are_shown_with_thousands),
         cmocka_unit_test(ages_are_as_coarse_as_people_say_them),
