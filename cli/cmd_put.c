@@ -362,6 +362,7 @@ static void summary_json(const struct put *put)
     wb_json_set_int(line, "deleted", counts->deleted);
     wb_json_set_int(line, "dead", counts->dead);
     wb_json_set_int(line, "unmatched", counts->unmatched);
+    wb_json_set_int(line, "ignored", counts->ignored);
     wb_json_set_int(line, "bytes", counts->bytes);
     (void)wb_json_write(stdout, line, 0);
 }
@@ -388,6 +389,10 @@ static void summary_text(const struct put *put, int64_t begin_ms)
         (void)fprintf(stderr, "waybill: %s no rule and %s nowhere; see `waybill rule test`\n",
                       wb_out_counted(counts->unmatched, "file matches", "files match", text),
                       counts->unmatched == 1 ? "goes" : "go");
+    if (counts->ignored)
+        (void)fprintf(stderr, "waybill: %s ignored by %s rules; see `rule set --deletes`\n",
+                      wb_out_counted(counts->ignored, "delete is", "deletes are", text),
+                      counts->ignored == 1 ? "its" : "their");
 }
 
 static int outcome(const struct put *put)

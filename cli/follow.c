@@ -104,16 +104,19 @@ void wb_follow_expect(struct wb_follow *follow, enum wb_event_kind kind, const c
     wb_arena_reset(follow->arena);
     size_t count = wb_rules_routes(follow->rules, follow->rule_count, &follow->defaults, node, path,
                                    follow->arena, &routes);
+    size_t asked = 0;
     follow->counts.unmatched += count == 0;
     for (size_t i = 0; i < count; i++) {
         struct wb_buf key WB_AUTO(wb_buf_free) = wb_buf_make(KEY_MAX);
         if (kind == WB_EVENT_DELETED && !routes[i].policy.deletes)
             continue;
+        asked++;
         if (wb_replica_key(routes[i].target, node, path, &key, &err) != WB_OK)
             continue;
         expect(follow, wb_hash64_of(wb_buf_span(&key)), offset);
         follow->counts.bytes_expected += size_bytes > 0 ? size_bytes : 0;
     }
+    follow->counts.ignored += count > 0 && asked == 0;
 }
 
 /* ---- birth and end ---- */

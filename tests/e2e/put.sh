@@ -138,6 +138,10 @@ run 3 put a: -r --wait --json --timeout 60s
 cmp "$odd" "$b/${odd#"$a/"}"
 run 0 put a:one a:in/two --wait -P --timeout 60s
 said '2 copies verified'
+run 0 put a:none --deleted --wait --timeout 60s
+said '1 delete is ignored by its rules'
+run 0 put a:none a:nor --deleted --wait --json
+[ "$(jq -r 'select(.type == "summary") | .ignored' "$out")" = 2 ] || fail "$(cat "$out")"
 wb rule set all --match 'a:in/**' --to b -q
 run 0 put a:one --wait --timeout 60s
 said '1 file matches no rule and goes nowhere'
@@ -155,6 +159,17 @@ wb put --stdin --wait --timeout 60s <<<'{"kind":"written","node":"a","path":"in/
     2>"$err" || rc=$?
 [ $rc -eq 3 ] || fail "exit code $rc"
 said 'cannot copy a:in/deep/pipe to b'
+wait_until 20 eval '[ "$(wb get dead -o name | wc -l)" = 1 ]'
+[ "$(wb get dead --json | jq .dead[0].attempt)" = 1 ] || fail "$(wb get dead --json)"
+[ "$(wb get files a:in/deep/pipe --json | jq .files[0].attempts)" = 1 ] || fail "$(wb get files)"
+run 0 describe file a:in/deep/pipe --json
+[ "$(jq -c '.targets[0] | [.job.attempt, .replica.attempts]' "$out")" = '[1,1]' ] ||
+    fail "attempts differ: $(cat "$out")"
+run 0 trace a:in/deep/pipe
+grep -q 'attempt 1, one of 1 file$' "$out" && grep -q ' 1 of 8 attempts made: ' "$out" ||
+    fail "attempts differ: $(cat "$out")"
+run 4 trace b:in/deep/pipe
+said '`waybill trace a:in/deep/pipe`'
 
 stop_stages all
 
