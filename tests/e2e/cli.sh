@@ -78,6 +78,12 @@ nodes() {
     # No process may write there, whoever it runs as.
     gives 0 wb node add ro file:///proc/sys
     says "a source only"
+    gives 0 wb node add a "file://$WB_SCRATCH/a"
+    prints 'node a unchanged'
+    gives 0 wb node add a "file://$WB_SCRATCH/a" --secret s
+    prints 'node a changed'
+    gives 0 wb node add a "file://$WB_SCRATCH/a" --json
+    is 'd["done"]' changed
     gives 0 wb node ls -o name
     [ "$(cat "$out")" = $'a\nb\nfar\nro' ] || fail "nodes are $(cat "$out")"
     gives 0 wb describe node b --json
@@ -111,6 +117,11 @@ rules() {
     is 'd["targets"][0]["options"]["sha256"], d["targets"][0]["options"]["xattrs"]' "(True, True)"
     gives 4 wb rule test far:x
     gives 2 wb rule test a:../x
+    gives 2 wb node add far "file://$WB_SCRATCH/elsewhere" --force
+    says 'rule "on" names it, 0 files of it count'
+    gives 0 wb node add far "file://$WB_SCRATCH/elsewhere" --force --dry-run
+    gives 0 wb node add far "file://$WB_SCRATCH/elsewhere" --force --yes
+    gives 0 wb node add far "file://$WB_SCRATCH/missing" --force --yes
     gives 2 wb node rm b --yes
     says 'named by rule "all"'
     gives 4 wb rule rm ra --yes
