@@ -37,6 +37,8 @@ struct put {
     int64_t sent;
     int64_t bytes;
     int64_t failed;
+    int64_t special; /* met in folders: never copied */
+    char first_special[SHOWN_MAX];
     int64_t redraw_ms;
     bool drawn;
 };
@@ -150,6 +152,11 @@ static enum wb_rc visit(void *arg, struct wb_span path, const struct wb_stat *st
                         const struct wb_err *problem, struct wb_err *err)
 {
     struct put *put = arg;
+    if (!problem && stat->version.kind == WB_FILE_SPECIAL) {
+        if (put->special++ == 0)
+            (void)wb_path_show(path, put->first_special, sizeof(put->first_special));
+        return WB_OK;
+    }
     if (!problem)
         return send_seen(put, path, stat, err);
     tell_failed(put, put->node, path, problem);
@@ -356,6 +363,7 @@ static void summary_json(const struct put *put)
     wb_json_set_str(line, "schema", "waybill/v1");
     wb_json_set_int(line, "published", put->sent);
     wb_json_set_int(line, "failed", put->failed);
+    wb_json_set_int(line, "special", put->special);
     wb_json_set_int(line, "copies", counts->expected);
     wb_json_set_int(line, "verified", counts->verified);
     wb_json_set_int(line, "superseded", counts->superseded);
@@ -389,6 +397,8 @@ static void summary_text(const struct put *put, int64_t begin_ms)
         (void)fprintf(stderr, "waybill: %s no rule and %s nowhere; see `waybill rule test`\n",
                       wb_out_counted(counts->unmatched, "file matches", "files match", text),
                       counts->unmatched == 1 ? "goes" : "go");
+    if (put->special)
+        wb_out_note_special(put->special, put->first_special);
     if (counts->ignored)
         (void)fprintf(stderr, "waybill: %s ignored by %s rules; see `rule set --deletes`\n",
                       wb_out_counted(counts->ignored, "delete is", "deletes are", text),
@@ -462,8 +472,9 @@ const struct wb_command wb_cmd_put = {
     .words = "NODE:PATH...",
     .group = "publish",
     .summary = "publish that files were written or deleted",
-    .help = "Sends one event a file. What is already proved at the same version is not copied\n"
-            "again. With --wait the exit code is 0 only when every copy is proved: 3 when some\n"
+    .help = "Sends one event a file; devices, sockets and fifos below a folder are passed over.\n"
+            "What is already proved at the same version is not copied again. With --wait the exit "
+            "code is 0 only when every copy is proved: 3 when some\n"
             "are dead or could not be published (each is told with its reason), 8 when --timeout\n"
             "came first. JSON events have the fields of a FileEvent: node, path or path_b64,\n"
             "kind, and id, time, size, mtime, etag, digest, mime, attributes where they are\n"

@@ -269,6 +269,15 @@ void wb_out_set_path(const struct wb_cli *cli, json_t *object, struct wb_span pa
         wb_json_set_str(object, "path", wb_path_show(path, shown, sizeof(shown)));
 }
 
+void wb_out_note_special(int64_t count, const char *first)
+{
+    char text[64];
+    (void)fprintf(
+        stderr, "waybill: %s passed over (\"%s\"%s): devices, sockets and fifos are never copied\n",
+        wb_out_counted(count, "special file is", "special files are", text), first,
+        count > 1 ? ", …" : "");
+}
+
 /* ---- words ---- */
 
 const char *wb_out_time(int64_t wall_ms, int64_t now_ms, char out[32])

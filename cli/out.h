@@ -37,6 +37,9 @@ void wb_out_document(const struct wb_cli *cli, json_t *document);
 void wb_out_done(const struct wb_cli *cli, const char *verb, const char *name, const char *fmt, ...)
     WB_PRINTF(4, 5);
 
+/* Says on stderr that devices, sockets and fifos were passed over; `first` is the name of one. */
+void wb_out_note_special(int64_t count, const char *first);
+
 /* `path` as bytes for JSON (path or path_b64), escaped text for people. */
 void wb_out_set_path(const struct wb_cli *cli, json_t *object, struct wb_span path);
 
