@@ -291,7 +291,78 @@ static int run_rm(struct wb_cli *cli)
 
 /* ---- test ---- */
 
-static json_t *route_json(const struct wb_route *route)
+static bool sends_to(const struct wb_rule *rule, const char *target)
+{
+    for (size_t i = 0; i < rule->target_count; i++)
+        if (strcmp(rule->targets[i], target) == 0)
+            return true;
+    return false;
+}
+
+static bool gives_strategy(const struct wb_rule *rule)
+{
+    return rule->strategy != WB_STRATEGY_AUTO && rule->strategy != WB_STRATEGY_UNKNOWN;
+}
+
+static bool gives_batch(const struct wb_rule *rule)
+{
+    return rule->batch_below_bytes >= 0;
+}
+
+static bool gives_direct(const struct wb_rule *rule)
+{
+    return rule->direct_below_bytes >= 0;
+}
+
+static bool gives_attempts(const struct wb_rule *rule)
+{
+    return rule->attempts > 0;
+}
+
+static bool gives_ignore(const struct wb_rule *rule)
+{
+    return !rule->deletes;
+}
+
+/* Of wb_rules_routes: whose word counts where several rules send a file to one target. */
+static const struct {
+    const char *name;
+    bool (*gives)(const struct wb_rule *rule);
+    bool last; /* else the first that gives it */
+} givers[] = {
+    {"strategy", gives_strategy, false},  {"deletes", gives_ignore, false},
+    {"attempts", gives_attempts, true},   {"batch_below", gives_batch, true},
+    {"direct_below", gives_direct, true},
+};
+
+/* The matching rules that send to the target, and which of them gave what: null where none did, and
+ * the configuration counts (of deletes: where all say the same). The options add up. */
+static void set_givers(json_t *object, struct wb_rule *const *rules, size_t count,
+                       const struct wb_route *route)
+{
+    const struct wb_rule *highest = NULL;
+    json_t *names = json_array();
+    json_t *from = json_object();
+    for (size_t i = 0; i < count; i++) {
+        if (!sends_to(rules[i], route->target))
+            continue;
+        (void)json_array_append_new(names, json_string(rules[i]->name));
+        highest = highest && highest->priority >= rules[i]->priority ? highest : rules[i];
+    }
+    for (size_t g = 0; g < sizeof(givers) / sizeof(givers[0]); g++) {
+        const char *giver = NULL;
+        for (size_t i = 0; i < count; i++)
+            if (sends_to(rules[i], route->target) && givers[g].gives(rules[i]) &&
+                (!giver || givers[g].last))
+                giver = rules[i]->name;
+        wb_json_set_str(from, givers[g].name, giver);
+    }
+    wb_json_set_str(from, "priority", highest ? highest->name : NULL);
+    (void)json_object_set_new(object, "rules", names);
+    (void)json_object_set_new(object, "from", from);
+}
+
+static json_t *route_json(struct wb_rule *const *rules, size_t count, const struct wb_route *route)
 {
     const struct wb_policy *policy = &route->policy;
     json_t *object = json_object();
@@ -304,17 +375,27 @@ static json_t *route_json(const struct wb_route *route)
     wb_json_set_int(object, "batch_below", policy->batch_below_bytes);
     wb_json_set_int(object, "direct_below", policy->direct_below_bytes);
     (void)json_object_set_new(object, "options", wb_render_options(&policy->options));
+    set_givers(object, rules, count, route);
     return object;
 }
 
-static json_t *matching_names(struct wb_rule *const *rules, size_t count, const char *node,
-                              struct wb_span path)
+/* Leaves those that match at the front; returns their number. */
+static size_t keep_matching(struct wb_rule **rules, size_t count, const char *node,
+                            struct wb_span path)
 {
-    json_t *names = json_array();
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(rules[i]->source, node) == 0 && wb_glob_match(rules[i]->pattern, path))
-            (void)json_array_append_new(names, json_string(rules[i]->name));
-    return names;
+            rules[kept++] = rules[i];
+    return kept;
+}
+
+static json_t *match_json(const struct wb_cli *cli, const struct wb_rule *rule)
+{
+    json_t *object = wb_render_rule(cli, rule);
+    (void)json_object_del(object, "source");
+    (void)json_object_del(object, "updated");
+    return object;
 }
 
 static int show_routes(struct wb_cli *cli, struct wb_registry *registry, const char *node,
@@ -330,10 +411,18 @@ static int show_routes(struct wb_cli *cli, struct wb_registry *registry, const c
     json_t *document = json_object();
     wb_json_set_str(document, "node", node);
     wb_out_set_path(cli, document, path);
-    (void)json_object_set_new(document, "rules", matching_names(rules, count, node, path));
+    json_t *names = json_array();
+    json_t *matches = json_array();
     json_t *targets = json_array();
+    count = keep_matching(rules, count, node, path);
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(names, json_string(rules[i]->name));
+        (void)json_array_append_new(matches, match_json(cli, rules[i]));
+    }
     for (size_t i = 0; i < found; i++)
-        (void)json_array_append_new(targets, route_json(&routes[i]));
+        (void)json_array_append_new(targets, route_json(rules, count, &routes[i]));
+    (void)json_object_set_new(document, "rules", names);
+    (void)json_object_set_new(document, "matches", matches);
     (void)json_object_set_new(document, "targets", targets);
     wb_out_document(cli, document);
     return found ? 0 : EXIT_NOT_FOUND;
@@ -417,7 +506,9 @@ const struct wb_command wb_cmd_rule_test = {
     .words = "NODE:PATH",
     .group = "configure",
     .summary = "show which rules match a file and what comes of them",
-    .help = "Exit code 4 when no rule sends the file anywhere. The file need not exist.\n\n"
+    .help = "Lists the rules that match, and for each target what they come to: `from` names the\n"
+            "rule that gave it (`-`: none did, the configuration counts; of deletes: all agree).\n"
+            "Exit code 4 when no rule sends the file anywhere. The file need not exist.\n\n"
             "example:\n  waybill rule test a:raw/x.bin\n",
     .least_words = 1,
     .most_words = 1,

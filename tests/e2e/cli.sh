@@ -114,6 +114,10 @@ rules() {
     gives 0 wb rule test a:raw/x --json
     is 'd["rules"]' "['all', 'raw']"
     is '[(t["target"], t["priority"], t["batch_below"]) for t in d["targets"]]' "[('b', 5, 65536)]"
+    is '[m["name"] for m in d["matches"]], d["targets"][0]["rules"]' \
+        "(['all', 'raw'], ['all', 'raw'])"
+    is '[d["targets"][0]["from"][k] for k in ("priority","batch_below","deletes","strategy")]' \
+        "['raw', 'raw', 'all', None]"
     is 'd["targets"][0]["options"]["sha256"], d["targets"][0]["options"]["xattrs"]' "(True, True)"
     gives 4 wb rule test far:x
     gives 2 wb rule test a:../x
