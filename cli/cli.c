@@ -38,26 +38,11 @@ static const struct global_row globals[] = {
     {"timeout", DURATION, offsetof(struct wb_cli, timeout_ms)},
 };
 
-static enum wb_rc parse_word(const char *value, const char *const *words, int *ret,
-                             struct wb_err *err)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], value) == 0) {
-            *ret = i;
-            return WB_OK;
-        }
-    const char *nearest = wb_nearest_name(value, words);
-    if (nearest)
-        return wb_err_set(err, WB_CAT_USAGE, "unknown value \"%s\", did you mean \"%s\"", value,
-                          nearest);
-    return wb_err_set(err, WB_CAT_USAGE, "unknown value \"%s\"", value);
-}
-
 static enum wb_rc set_output(struct wb_cli *cli, const char *value, struct wb_err *err)
 {
     static const char *const words[] = {"table", "wide", "json", "ndjson", "name", NULL};
     int found = 0;
-    if (parse_word(value, words, &found, err) != WB_OK)
+    if (wb_cli_choice("value", value, words, &found, err) != WB_OK)
         return WB_ERROR;
     cli->output = (enum wb_output)found;
     return WB_OK;
@@ -67,7 +52,7 @@ static enum wb_rc set_color(struct wb_cli *cli, const char *value, struct wb_err
 {
     static const char *const words[] = {"auto", "always", "never", NULL};
     int found = 0;
-    if (parse_word(value, words, &found, err) != WB_OK)
+    if (wb_cli_choice("value", value, words, &found, err) != WB_OK)
         return WB_ERROR;
     cli->color = found == 1 || (found == 0 && cli->color);
     return WB_OK;
@@ -75,11 +60,11 @@ static enum wb_rc set_color(struct wb_cli *cli, const char *value, struct wb_err
 
 static enum wb_rc set_switch(bool *field, const char *value, struct wb_err *err)
 {
-    static const char *const words[] = {"", "1", "true", "yes", "0", "false", "no", NULL};
+    static const char *const words[] = {"1", "true", "yes", "0", "false", "no", NULL};
     int found = 0;
-    if (parse_word(value, words, &found, err) != WB_OK)
+    if (*value && wb_cli_choice("value", value, words, &found, err) != WB_OK)
         return WB_ERROR;
-    *field = found < 4;
+    *field = found < 3;
     return WB_OK;
 }
 
@@ -285,7 +270,7 @@ int wb_cli_main(int argc, char **argv)
         return 0;
     }
     if (parsed->word_count == 0) {
-        (void)wb_help_show(&cli, NULL, 0);
+        wb_help_program(stderr);
         return EXIT_USAGE;
     }
     if (wb_parse_command(parsed, &err) != WB_OK)

@@ -76,6 +76,11 @@ enum wb_rc wb_cli_flag_int(const struct wb_cli *cli, const char *name, int64_t l
 enum wb_rc wb_cli_flag_size(const struct wb_cli *cli, const char *name, int64_t fallback,
                             int64_t *ret, struct wb_err *err) WB_MUST_USE;
 
+/* The place of `value` among `words` (NULL-terminated). USAGE lists them: `unknown <what> "x";
+ * there are a, b and c`. */
+enum wb_rc wb_cli_choice(const char *what, const char *value, const char *const *words, int *ret,
+                         struct wb_err *err) WB_MUST_USE;
+
 /* `waybill: <message> (class)` on stderr; returns the exit code of the error's category. */
 int wb_cli_fail(const struct wb_cli *cli, const struct wb_err *err);
 /* The same and a second line with the command that helps. */

@@ -21,6 +21,8 @@ struct check {
     int64_t missing_on_source;
     int64_t differ;
     int64_t errors;
+    int64_t special; /* never copied: not compared */
+    char first_special[SHOWN_MAX];
     bool drawn;        /* progress on stderr, which is a terminal */
     int64_t redraw_ms; /* not before */
 };
@@ -36,12 +38,13 @@ static int64_t total(const struct check *check)
 /* The total is not known before the end: a count, no percentage. */
 static void draw(struct check *check)
 {
-    char text[32];
+    char text[64];
     int64_t now_ms = wb_clock_mono_ms();
     if (!check->drawn || now_ms < check->redraw_ms)
         return;
     check->redraw_ms = now_ms + REDRAW_MS;
-    (void)fprintf(stderr, "\r%s files compared\033[K", wb_out_count(total(check), text));
+    (void)fprintf(stderr, "\r%s compared\033[K",
+                  wb_out_counted(total(check), "file", "files", text));
 }
 
 static void wipe(const struct check *check)
@@ -74,6 +77,8 @@ static void count(struct check *check, enum wb_compare_mark mark)
     case WB_COMPARE_ERROR:
         check->errors++;
         break;
+    case WB_COMPARE_SPECIAL:
+        break;
     }
 }
 
@@ -99,6 +104,11 @@ static enum wb_rc take(void *arg, enum wb_compare_mark mark, struct wb_span path
     (void)err;
     if (path.len == 0)
         path = check->whole;
+    if (mark == WB_COMPARE_SPECIAL) {
+        if (check->special++ == 0)
+            (void)wb_path_show(path, check->first_special, sizeof(check->first_special));
+        return WB_OK;
+    }
     count(check, mark);
     if (check->combined)
         print_line(check->combined, mark, path);
@@ -145,16 +155,19 @@ static enum wb_rc side_open(const struct wb_cli *cli, struct wb_registry *regist
 
 static void show_summary(const struct check *check)
 {
-    char text[5][32];
+    char text[4][32];
+    char errors[64];
     if (check->cli->quiet)
         return;
-    (void)fprintf(stderr,
-                  "waybill: %s same, %s missing on the target, %s missing on the source, %s "
-                  "differ, %s errors\n",
-                  wb_out_count(check->same, text[0]),
-                  wb_out_count(check->missing_on_target, text[1]),
-                  wb_out_count(check->missing_on_source, text[2]),
-                  wb_out_count(check->differ, text[3]), wb_out_count(check->errors, text[4]));
+    (void)fprintf(
+        stderr,
+        "waybill: %s same, %s missing on the target, %s missing on the source, %s "
+        "differ, %s\n",
+        wb_out_count(check->same, text[0]), wb_out_count(check->missing_on_target, text[1]),
+        wb_out_count(check->missing_on_source, text[2]), wb_out_count(check->differ, text[3]),
+        wb_out_counted(check->errors, "error", "errors", errors));
+    if (check->special)
+        wb_out_note_special(check->special, check->first_special);
 }
 
 static void show_json(struct check *check)
@@ -166,6 +179,7 @@ static void show_json(struct check *check)
     wb_json_set_int(document, "missing_on_source", check->missing_on_source);
     wb_json_set_int(document, "differ", check->differ);
     wb_json_set_int(document, "errors", check->errors);
+    wb_json_set_int(document, "special", check->special);
     (void)json_object_set_new(document, "truncated", json_boolean(differences > JSON_MOST));
     (void)json_object_set(document, "files", check->files);
     wb_out_document(check->cli, document);
@@ -259,15 +273,16 @@ const struct wb_command wb_cmd_check = {
     .words = "SRC: DST:",
     .group = "repair",
     .summary = "compare two nodes by reading the bytes of both",
-    .help = "Prints one line a difference: `+` missing on the target, `-` missing on the source,\n"
-            "`*` differs, `!` error; with --combined `=` for same ones too. Bytes in names that\n"
-            "are not printable UTF-8 are shown as \\xNN. The log is never asked. Exit code 0 when\n"
-            "all is the same, 5 for differences, 3 when files could not be read, 7 when a node\n"
-            "cannot be reached.\n\n"
-            "examples:\n"
-            "  waybill check a: b:\n"
-            "  waybill check a:raw b:raw --combined -\n"
-            "  waybill check a: b: --json\n",
+    .help =
+        "Prints one line a difference: `+` missing on the target, `-` missing on the source,\n"
+        "`*` differs, `!` error; with --combined `=` for same ones too. Bytes in names that\n"
+        "are not printable UTF-8 are shown as \\xNN. Devices, sockets and fifos are never copied,\n"
+        "and not compared. The log is never asked. Exit code 0 when all is the same, 5 for\n"
+        "differences, 3 when files could not be read, 7 when a node cannot be reached.\n\n"
+        "examples:\n"
+        "  waybill check a: b:\n"
+        "  waybill check a:raw b:raw --combined -\n"
+        "  waybill check a: b: --json\n",
     .least_words = 2,
     .most_words = 2,
     .flags = flags,

@@ -256,15 +256,13 @@ static void print_fish(void)
 
 static int run_completion(struct wb_cli *cli)
 {
-    if (strcmp(cli->words[0], "bash") == 0)
-        print_bash();
-    else if (strcmp(cli->words[0], "zsh") == 0)
-        print_zsh();
-    else if (strcmp(cli->words[0], "fish") == 0)
-        print_fish();
-    else
-        return wb_cli_usage(cli, "unknown shell \"%s\"; there are bash, zsh and fish",
-                            cli->words[0]);
+    static const char *const names[] = {"bash", "zsh", "fish", NULL};
+    static void (*const prints[])(void) = {print_bash, print_zsh, print_fish};
+    struct wb_err err;
+    int shell;
+    if (wb_cli_choice("shell", cli->words[0], names, &shell, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    prints[shell]();
     return 0;
 }
 

@@ -30,17 +30,16 @@ struct control {
     const char *text; /* "link a b", for people */
 };
 
-static enum wb_rc unknown_kind(const char *word, struct wb_err *err)
+static enum wb_rc find_scope(const char *word, const struct scope **ret, struct wb_err *err)
 {
+    int found;
     const char *names[SCOPES + 1] = {NULL};
     for (size_t i = 0; i < SCOPES; i++)
         names[i] = scopes[i].kind;
-    const char *nearest = wb_nearest_name(word, names);
-    if (nearest)
-        return wb_err_set(err, WB_CAT_USAGE, "unknown scope \"%s\", did you mean \"%s\"", word,
-                          nearest);
-    return wb_err_set(err, WB_CAT_USAGE,
-                      "unknown scope \"%s\"; there are node, link, rule and file", word);
+    if (wb_cli_choice("scope", word, names, &found, err) != WB_OK)
+        return WB_ERROR;
+    *ret = &scopes[found];
+    return WB_OK;
 }
 
 static enum wb_rc check_file(const char *name, struct wb_err *err)
@@ -74,12 +73,8 @@ static enum wb_rc read_scope(struct control *control, struct wb_err *err)
     struct wb_arena *arena = control->arena;
     const char *const *words = control->cli->words;
     const struct scope *scope = NULL;
-    for (size_t i = 0; i < SCOPES; i++)
-        if (strcmp(scopes[i].kind, words[0]) == 0)
-            scope = &scopes[i];
-    if (!scope)
-        return unknown_kind(words[0], err);
-    if (check_names(control->cli, scope, err) != WB_OK)
+    if (find_scope(words[0], &scope, err) != WB_OK ||
+        check_names(control->cli, scope, err) != WB_OK)
         return WB_ERROR;
     const char *second = scope->names == 2 ? words[2] : "";
     (void)wb_path_show(wb_span_str(words[1]), shown, sizeof(shown));

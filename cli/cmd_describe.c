@@ -6,7 +6,7 @@
 #include "core/base/path.h"
 #include "core/stage/registry.h"
 
-enum { SHOWN_MAX = 8192 };
+enum { SHOWN_MAX = 8192, NOTE_MAX = 160 };
 
 struct describe {
     struct wb_cli *cli;
@@ -52,9 +52,12 @@ static enum wb_rc add_target(void *arg, const struct wb_view_row *row, struct wb
     wb_json_set_str(object, "target", row->job ? row->job->target : row->replica->target);
     wb_json_set_str(object, "source", row->job ? row->job->source : row->replica->source);
     wb_json_set_str(object, "state", wb_view_state(row));
-    if (row->replica)
-        (void)json_object_set_new(object, "replica",
-                                  wb_render_replica(describe->cli, row->replica));
+    if (row->replica) {
+        json_t *replica = wb_render_replica(describe->cli, row->replica);
+        if (row->job && row->job->state == WB_JOB_DEAD)
+            wb_json_set_int(replica, "attempts", wb_render_attempts(row->job));
+        (void)json_object_set_new(object, "replica", replica);
+    }
     if (row->job)
         (void)json_object_set_new(object, "job",
                                   wb_render_held_job(describe->cli, row->job, row->hold));
@@ -70,6 +73,19 @@ static enum wb_rc find_file(struct describe *describe, struct wb_view *view, con
     if (wb_view_each(view, &of_source, add_target, describe, err) != WB_OK)
         return WB_ERROR;
     return wb_view_each(view, &of_target, add_target, describe, err);
+}
+
+/* It may be on its way already. */
+static int fail_unknown_file(const struct wb_cli *cli, struct wb_view *view,
+                             const struct wb_err *err)
+{
+    struct wb_err ignored;
+    struct wb_unread unread;
+    char text[NOTE_MAX];
+    if (wb_view_unread(view, &unread, &ignored) == WB_OK && unread.events > 0)
+        return wb_cli_fail_hint(cli, err, wb_unread_text(&unread, text, sizeof(text)));
+    return wb_cli_fail_hint(cli, err,
+                            "`waybill rule test` shows where it would go, `waybill put` sends it");
 }
 
 static int describe_file(struct wb_cli *cli)
@@ -91,9 +107,7 @@ static int describe_file(struct wb_cli *cli)
     if (json_array_size(targets) == 0) {
         (void)wb_err_set(&err, WB_CAT_NOT_FOUND, "nothing is known of \"%s:%s\"", node,
                          wb_path_show(describe.path, shown, sizeof(shown)));
-        return wb_cli_fail_hint(cli, &err,
-                                "`waybill rule test` shows where it would go, "
-                                "`waybill put` sends it");
+        return fail_unknown_file(cli, view, &err);
     }
     const char *name =
         wb_arena_printf(arena, "%s:%.*s", node, (int)describe.path.len, describe.path.data);
@@ -200,15 +214,11 @@ static int run_describe(struct wb_cli *cli)
     static const char *const names[] = {"file", "job", "node", "rule", NULL};
     static int (*const runs[])(struct wb_cli *) = {describe_file, describe_job, describe_node,
                                                    describe_rule};
-    for (size_t i = 0; names[i]; i++)
-        if (strcmp(cli->words[0], names[i]) == 0)
-            return runs[i](cli);
-    const char *nearest = wb_nearest_name(cli->words[0], names);
-    if (nearest)
-        return wb_cli_usage(cli, "unknown kind \"%s\", did you mean \"%s\"", cli->words[0],
-                            nearest);
-    return wb_cli_usage(cli, "unknown kind \"%s\"; there are file, job, node and rule",
-                        cli->words[0]);
+    struct wb_err err;
+    int kind;
+    if (wb_cli_choice("kind", cli->words[0], names, &kind, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    return runs[kind](cli);
 }
 
 const struct wb_command wb_cmd_describe = {

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "cli/commands.h"
 #include "cli/lists.h"
 #include "cli/out.h"
@@ -7,7 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { SHOWN_MAX = 8192, REASON_MAX = 700 };
+enum { SHOWN_MAX = 8192, STATES_MOST = 32, REASON_MAX = 700, NOTE_MAX = 160 };
 
 struct get {
     struct wb_cli *cli;
@@ -15,7 +17,7 @@ struct get {
     struct wb_registry *registry;
     uint64_t generation; /* of the registry when last shown */
     struct wb_view_filter filter;
-    char source[64];
+    char node[64]; /* of NODE:PREFIX, "" when none was given */
     int64_t now_ms;
     struct wb_list *list;
     const struct kind *kind;
@@ -69,7 +71,7 @@ static void file_row(struct get *get, const struct wb_view_row *row)
     wb_list_cell(get->list, "%s", wb_out_time(replica ? replica->proved_ms : 0, get->now_ms, time));
     enum wb_strategy strategy = job ? job->strategy : replica->strategy;
     wb_list_cell(get->list, "%s", strategy ? wb_strategy_name(strategy) : "-");
-    wb_list_cell(get->list, "%d", job ? job->attempt : replica->attempts);
+    wb_list_cell(get->list, "%d", job ? wb_render_attempts(job) : replica->attempts);
     if (replica && replica->sha256.len == 32)
         for (size_t i = 0; i < 32; i++)
             (void)snprintf(sha + 2 * i, 3, "%02x", replica->sha256.data[i]);
@@ -85,8 +87,10 @@ static json_t *file_json(const struct get *get, const struct wb_view_row *row)
         wb_out_set_path(get->cli, object, row->job->path);
     }
     wb_json_set_str(object, "state", wb_view_state(row));
-    if (row->job)
+    if (row->job) {
         wb_json_set_str(object, "job", row->job->id);
+        wb_json_set_int(object, "attempts", wb_render_attempts(row->job));
+    }
     (void)json_object_set_new(object, "held_by", wb_render_hold(row->hold));
     return object;
 }
@@ -112,7 +116,7 @@ static void job_row(struct get *get, const struct wb_view_row *row)
     wb_list_cell(get->list, "%s", job->target);
     wb_list_cell(get->list, "%s", wb_view_state(row));
     wb_list_cell(get->list, "%s", wb_strategy_name(job->strategy));
-    wb_list_cell(get->list, "%d/%d", job->attempt, job->max_attempts);
+    wb_list_cell(get->list, "%d/%d", wb_render_attempts(job), job->max_attempts);
     age_cell(get, job->created_ms);
     reason_cell(get, row);
 }
@@ -123,7 +127,7 @@ static void dead_row(struct get *get, const struct wb_view_row *row)
     wb_list_cell(get->list, "%s", job->id);
     path_cell(get->list, job->source, job->path);
     wb_list_cell(get->list, "%s", job->target);
-    wb_list_cell(get->list, "%d", job->attempt);
+    wb_list_cell(get->list, "%d", wb_render_attempts(job));
     age_cell(get, job->updated_ms);
     reason_cell(get, row);
 }
@@ -165,6 +169,19 @@ static enum wb_rc visit(void *arg, const struct wb_view_row *row, struct wb_err 
     return WB_OK;
 }
 
+/* A node is meant as the source of files, and as a target of others'. */
+static enum wb_rc show_rows(struct get *get, struct wb_err *err)
+{
+    struct wb_view_filter there = get->filter;
+    if (wb_view_each(get->view, &get->filter, visit, get, err) != WB_OK)
+        return WB_ERROR;
+    if (!*get->node || get->filter.target)
+        return WB_OK;
+    there.source = NULL;
+    there.target = get->node;
+    return wb_view_each(get->view, &there, visit, get, err);
+}
+
 static enum wb_rc show(void *arg, struct wb_err *err)
 {
     struct get *get = arg;
@@ -178,7 +195,7 @@ static enum wb_rc show(void *arg, struct wb_err *err)
         wb_list_new(get->cli, kind->name, kind->columns, kind->column_count);
     get->list = list;
     get->now_ms = wb_clock_wall_ms();
-    return wb_view_each(get->view, &get->filter, visit, get, err);
+    return show_rows(get, err);
 }
 
 static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
@@ -193,17 +210,72 @@ static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
     return WB_OK;
 }
 
+/* An empty list of a ring without a planner means little. */
+static void tell_unread(const struct get *get)
+{
+    struct wb_err ignored;
+    struct wb_unread unread;
+    char text[NOTE_MAX];
+    if (get->cli->quiet || wb_view_unread(get->view, &unread, &ignored) != WB_OK ||
+        unread.events <= 0 || unread.planners > 0)
+        return;
+    (void)fprintf(stderr, "waybill: %s\n", wb_unread_text(&unread, text, sizeof(text)));
+}
+
+/* The states of jobs and, for files, the ways to end; one that both have is told once. */
+static enum wb_rc check_state(const struct get *get, struct wb_err *err)
+{
+    int found;
+    size_t count = 0;
+    const char *names[STATES_MOST] = {NULL};
+    const char *state = wb_cli_flag(get->cli, "state");
+    if (!state)
+        return WB_OK;
+    if (get->kind->state)
+        return wb_err_set(err, WB_CAT_USAGE, "--state: all that `get %s` lists is %s",
+                          get->kind->name, get->kind->state);
+    for (int end = WB_END_VERIFIED; get->kind->set == WB_VIEW_FILES && end < WB_END_DEAD; end++)
+        names[count++] = wb_end_name((enum wb_end)end);
+    for (int job = WB_JOB_WAITING; job < WB_JOB_DEAD; job++)
+        names[count++] = wb_job_state_name((enum wb_job_state)job);
+    if (get->kind->set == WB_VIEW_FILES)
+        names[count] = wb_end_name(WB_END_DEAD);
+    if (wb_cli_choice("value", state, names, &found, err) == WB_OK)
+        return WB_OK;
+    return wb_err_prefix(err, "--state");
+}
+
 static enum wb_rc read_filter(struct get *get, struct wb_err *err)
 {
+    if (check_state(get, err) != WB_OK)
+        return WB_ERROR;
     get->filter.set = get->kind->set;
     get->filter.state = get->kind->state ? get->kind->state : wb_cli_flag(get->cli, "state");
     get->filter.target = wb_cli_flag(get->cli, "target");
     if (get->cli->word_count < 2)
         return WB_OK;
-    if (wb_path_split(get->cli->words[1], get->source, &get->filter.path, err) != WB_OK)
+    if (wb_path_split(get->cli->words[1], get->node, &get->filter.path, err) != WB_OK)
         return WB_ERROR;
-    get->filter.source = get->source;
+    get->filter.source = get->node;
     return WB_OK;
+}
+
+/* A node that was removed is known as long as there are files of it. */
+static enum wb_rc check_node(const struct get *get, const char *name, struct wb_err *err)
+{
+    struct wb_node *node;
+    struct wb_err ignored;
+    struct wb_view_link *links = NULL;
+    size_t count = 0;
+    bool known = false;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
+    if (!name || !*name || wb_registry_node(get->registry, name, arena, &node, err) == WB_OK)
+        return WB_OK;
+    if (wb_view_links(get->view, wb_clock_wall_ms(), &links, &count, &ignored) == WB_OK)
+        for (size_t i = 0; i < count; i++)
+            known |= strcmp(links[i].source, name) == 0 || strcmp(links[i].target, name) == 0;
+    free(links);
+    return known ? WB_OK : WB_ERROR;
 }
 
 static int run_kind(struct wb_cli *cli, const struct kind *kind)
@@ -219,27 +291,38 @@ static int run_kind(struct wb_cli *cli, const struct kind *kind)
     get.view = view;
     get.registry = registry;
     get.generation = wb_registry_generation(registry);
+    if (check_node(&get, get.node, &err) != WB_OK ||
+        check_node(&get, get.filter.target, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    tell_unread(&get);
     return wb_watch_run(cli, look, show, &get);
+}
+
+/* Nodes and rules are few: all are listed. */
+static int run_list(const struct wb_cli *cli, int (*list)(const struct wb_cli *cli))
+{
+    if (cli->word_count > 1)
+        return wb_cli_usage(cli, "unexpected \"%s\"; `get %s` lists all", cli->words[1],
+                            cli->words[0]);
+    if (wb_cli_flag(cli, "state") || wb_cli_flag(cli, "target"))
+        return wb_cli_usage(cli, "--state and --target are for files and jobs, not for %s",
+                            cli->words[0]);
+    return list(cli);
 }
 
 static int run_get(struct wb_cli *cli)
 {
-    const char *names[KINDS + 3] = {"nodes", "rules"};
-    if (strcmp(cli->words[0], "nodes") == 0)
-        return wb_node_list(cli);
-    if (strcmp(cli->words[0], "rules") == 0)
-        return wb_rule_list(cli);
-    for (size_t i = 0; i < KINDS; i++) {
-        names[i + 2] = kinds[i].name;
-        if (strcmp(cli->words[0], kinds[i].name) == 0)
-            return run_kind(cli, &kinds[i]);
-    }
-    const char *nearest = wb_nearest_name(cli->words[0], names);
-    if (nearest)
-        return wb_cli_usage(cli, "unknown kind \"%s\", did you mean \"%s\"", cli->words[0],
-                            nearest);
-    return wb_cli_usage(cli, "unknown kind \"%s\"; there are jobs, files, nodes, rules and dead",
-                        cli->words[0]);
+    struct wb_err err;
+    int found;
+    static int (*const lists[])(const struct wb_cli *) = {wb_node_list, wb_rule_list};
+    const char *names[KINDS + 3] = {NULL};
+    for (size_t i = 0; i < KINDS; i++)
+        names[i] = kinds[i].name;
+    names[KINDS] = "nodes";
+    names[KINDS + 1] = "rules";
+    if (wb_cli_choice("kind", cli->words[0], names, &found, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    return found < KINDS ? run_kind(cli, &kinds[found]) : run_list(cli, lists[found - KINDS]);
 }
 
 static const struct wb_flag flags[] = {
@@ -255,7 +338,7 @@ const struct wb_command wb_cmd_get = {
     .group = "observe",
     .summary = "list jobs in flight, files, nodes, rules, or what is dead",
     .help =
-        "NODE:PREFIX names one file of a source node, or everything below a folder.\n"
+        "NODE:PREFIX names one file of a source or of a target, or everything below a folder.\n"
         "A job is parked when it would wait for its turn but a node is sick or drained, or\n"
         "something of it is paused; REASON says which. A node's STATE is one word, or two when\n"
         "it reads and writes not equally well (`up/sick`).\n\n"

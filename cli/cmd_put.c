@@ -37,6 +37,8 @@ struct put {
     int64_t sent;
     int64_t bytes;
     int64_t failed;
+    int64_t special; /* met in folders: never copied */
+    char first_special[SHOWN_MAX];
     int64_t redraw_ms;
     bool drawn;
 };
@@ -52,7 +54,7 @@ static void wipe(struct put *put)
 
 static void draw(struct put *put)
 {
-    char text[32];
+    char text[64];
     char size[16];
     int64_t now_ms = wb_clock_mono_ms();
     if (!put->cli->progress || put->cli->dry_run || now_ms < put->redraw_ms ||
@@ -61,7 +63,8 @@ static void draw(struct put *put)
     put->redraw_ms = now_ms + REDRAW_MS;
     put->drawn = true;
     wb_size_format(put->bytes, size);
-    (void)fprintf(stderr, "\r%s events (%s) sent\033[K", wb_out_count(put->sent, text), size);
+    (void)fprintf(stderr, "\r%s (%s) sent\033[K",
+                  wb_out_counted(put->sent, "event", "events", text), size);
 }
 
 /* ---- one file ---- */
@@ -149,6 +152,11 @@ static enum wb_rc visit(void *arg, struct wb_span path, const struct wb_stat *st
                         const struct wb_err *problem, struct wb_err *err)
 {
     struct put *put = arg;
+    if (!problem && stat->version.kind == WB_FILE_SPECIAL) {
+        if (put->special++ == 0)
+            (void)wb_path_show(path, put->first_special, sizeof(put->first_special));
+        return WB_OK;
+    }
     if (!problem)
         return send_seen(put, path, stat, err);
     tell_failed(put, put->node, path, problem);
@@ -237,9 +245,12 @@ static enum wb_rc put_word(struct put *put, const char *word, struct wb_err *err
 static enum wb_rc put_json(struct put *put, struct wb_span line, struct wb_err *err)
 {
     struct wb_err why;
+    struct wb_node *node;
     struct wb_file_event *event;
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(EVENT_ARENA);
-    if (wb_event_from_json(line, arena, &event, &why) == WB_OK)
+    if (wb_event_json_check(line, &why) == WB_OK &&
+        wb_event_from_json(line, arena, &event, &why) == WB_OK &&
+        wb_registry_node(put->registry, event->node, arena, &node, &why) == WB_OK)
         return send(put, event, err);
     tell_failed(put, "", wb_span_of(NULL, 0), &why);
     return WB_OK;
@@ -352,37 +363,46 @@ static void summary_json(const struct put *put)
     wb_json_set_str(line, "schema", "waybill/v1");
     wb_json_set_int(line, "published", put->sent);
     wb_json_set_int(line, "failed", put->failed);
+    wb_json_set_int(line, "special", put->special);
     wb_json_set_int(line, "copies", counts->expected);
     wb_json_set_int(line, "verified", counts->verified);
     wb_json_set_int(line, "superseded", counts->superseded);
     wb_json_set_int(line, "deleted", counts->deleted);
     wb_json_set_int(line, "dead", counts->dead);
     wb_json_set_int(line, "unmatched", counts->unmatched);
+    wb_json_set_int(line, "ignored", counts->ignored);
     wb_json_set_int(line, "bytes", counts->bytes);
     (void)wb_json_write(stdout, line, 0);
 }
 
 static void summary_text(const struct put *put, int64_t begin_ms)
 {
-    char text[2][32];
+    char text[64];
     char size[16];
     char time[16];
     const struct wb_follow_counts *counts = counts_of(put);
     wb_size_format(put->bytes, size);
     wb_duration_format(wb_clock_mono_ms() - begin_ms, time);
-    (void)fprintf(stderr, "waybill: %s events (%s) %s", wb_out_count(put->sent, text[0]), size,
-                  put->cli->dry_run ? "would be published" : "published");
+    (void)fprintf(stderr, "waybill: %s (%s) %s", wb_out_counted(put->sent, "event", "events", text),
+                  size, put->cli->dry_run ? "would be published" : "published");
     if (put->failed)
-        (void)fprintf(stderr, ", %s failed", wb_out_count(put->failed, text[0]));
+        (void)fprintf(stderr, ", %s failed", wb_out_count(put->failed, text));
     if (put->follow)
-        (void)fprintf(stderr, "; %s copies verified, %lld superseded, %lld deleted, %lld dead",
-                      wb_out_count(counts->verified, text[0]), (long long)counts->superseded,
-                      (long long)counts->deleted, (long long)counts->dead);
+        (void)fprintf(stderr, "; %s verified, %lld superseded, %lld deleted, %lld dead",
+                      wb_out_counted(counts->verified, "copy", "copies", text),
+                      (long long)counts->superseded, (long long)counts->deleted,
+                      (long long)counts->dead);
     (void)fprintf(stderr, " in %s\n", time);
     if (counts->unmatched)
-        (void)fprintf(stderr,
-                      "waybill: %s files match no rule and go nowhere; see `waybill rule test`\n",
-                      wb_out_count(counts->unmatched, text[1]));
+        (void)fprintf(stderr, "waybill: %s no rule and %s nowhere; see `waybill rule test`\n",
+                      wb_out_counted(counts->unmatched, "file matches", "files match", text),
+                      counts->unmatched == 1 ? "goes" : "go");
+    if (put->special)
+        wb_out_note_special(put->special, put->first_special);
+    if (counts->ignored)
+        (void)fprintf(stderr, "waybill: %s ignored by %s rules; see `rule set --deletes`\n",
+                      wb_out_counted(counts->ignored, "delete is", "deletes are", text),
+                      counts->ignored == 1 ? "its" : "their");
 }
 
 static int outcome(const struct put *put)
@@ -452,15 +472,17 @@ const struct wb_command wb_cmd_put = {
     .words = "NODE:PATH...",
     .group = "publish",
     .summary = "publish that files were written or deleted",
-    .help = "Sends one event a file. What is already proved at the same version is not copied\n"
-            "again. With --wait the exit code is 0 only when every copy is proved: 3 when some\n"
+    .help = "Sends one event a file; devices, sockets and fifos below a folder are passed over.\n"
+            "What is already proved at the same version is not copied again. With --wait the exit "
+            "code is 0 only when every copy is proved: 3 when some\n"
             "are dead or could not be published (each is told with its reason), 8 when --timeout\n"
             "came first. JSON events have the fields of a FileEvent: node, path or path_b64,\n"
-            "kind, and size, mtime, etag, digest, mime where they are known.\n\n"
+            "kind, and id, time, size, mtime, etag, digest, mime, attributes where they are\n"
+            "known; a line with another field, or of a node that is not there, is not sent.\n\n"
             "examples:\n"
             "  waybill put a: -r --wait\n"
             "  waybill put a:raw/x.bin a:raw/y.bin\n"
-            "  find /srv/a -newer stamp -printf '%P\\\\0' | waybill put a: --stdin -0\n"
+            "  find /srv/a -newer stamp -printf '%P\\0' | waybill put a: --stdin -0\n"
             "  echo '{\"kind\":\"written\",\"node\":\"a\",\"path\":\"x\"}' | waybill put --stdin\n",
     .least_words = 0,
     .most_words = 1000000,

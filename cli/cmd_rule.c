@@ -6,6 +6,7 @@
 #include "cli/lists.h"
 #include "cli/out.h"
 #include "cli/render.h"
+#include "cli/roots.h"
 #include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/stage/registry.h"
@@ -19,16 +20,15 @@ static const char *const existing_words[] = {"replace", "keep", NULL};
 
 /* ---- set ---- */
 
-static enum wb_rc demand_word(const char *flag, const char *value, const char *const *words,
-                              struct wb_err *err)
+/* The value of a flag, the first of `words` when it was not given. */
+static enum wb_rc read_choice(const struct wb_cli *cli, const char *flag, const char *const *words,
+                              int *ret, struct wb_err *err)
 {
-    for (size_t i = 0; words[i]; i++)
-        if (strcmp(words[i], value) == 0)
-            return WB_OK;
-    const char *nearest = wb_nearest_name(value, words);
-    return wb_err_set(err, WB_CAT_USAGE, "--%s: unknown value \"%s\"%s%s%s", flag, value,
-                      nearest ? ", did you mean \"" : "", nearest ? nearest : "",
-                      nearest ? "\"" : "");
+    const char *value = wb_cli_flag(cli, flag);
+    *ret = 0;
+    if (!value || wb_cli_choice("value", value, words, ret, err) == WB_OK)
+        return WB_OK;
+    return wb_err_prefix(err, "--%s", flag);
 }
 
 static enum wb_rc read_match(const struct wb_cli *cli, struct wb_arena *arena, struct wb_rule *rule,
@@ -86,28 +86,25 @@ static enum wb_rc read_numbers(const struct wb_cli *cli, struct wb_rule *rule, s
 static enum wb_rc read_rule(const struct wb_cli *cli, struct wb_arena *arena, struct wb_rule *rule,
                             struct wb_err *err)
 {
-    const char *strategy = wb_cli_flag(cli, "strategy");
-    const char *deletes = wb_cli_flag(cli, "deletes");
-    const char *existing = wb_cli_flag(cli, "existing");
-    strategy = strategy ? strategy : "auto";
-    deletes = deletes ? deletes : "ignore";
-    existing = existing ? existing : "replace";
+    int strategy;
+    int deletes;
+    int existing;
     rule->name = cli->words[0];
     if (read_match(cli, arena, rule, err) != WB_OK ||
         read_targets(cli, arena, rule, err) != WB_OK ||
-        demand_word("strategy", strategy, strategies, err) != WB_OK ||
-        demand_word("deletes", deletes, delete_words, err) != WB_OK ||
-        demand_word("existing", existing, existing_words, err) != WB_OK ||
+        read_choice(cli, "strategy", strategies, &strategy, err) != WB_OK ||
+        read_choice(cli, "deletes", delete_words, &deletes, err) != WB_OK ||
+        read_choice(cli, "existing", existing_words, &existing, err) != WB_OK ||
         read_numbers(cli, rule, err) != WB_OK)
         return WB_ERROR;
-    rule->strategy = wb_strategy_parse(strategy);
-    rule->deletes = strcmp(deletes, "propagate") == 0;
+    rule->strategy = wb_strategy_parse(strategies[strategy]);
+    rule->deletes = deletes == 1;
     rule->options.sha256 = wb_cli_flag(cli, "sha256");
     rule->options.owner = wb_cli_flag(cli, "owner");
     rule->options.group = wb_cli_flag(cli, "group");
     rule->options.xattrs = wb_cli_flag(cli, "xattrs");
     rule->options.medium = wb_cli_flag(cli, "medium");
-    rule->options.keep = strcmp(existing, "keep") == 0;
+    rule->options.keep = existing == 1;
     rule->updated_ms = wb_clock_wall_ms();
     return wb_rule_check(rule, err);
 }
@@ -116,15 +113,20 @@ static enum wb_rc check_against(struct wb_registry *registry, const struct wb_ru
                                 struct wb_arena *arena, struct wb_err *err)
 {
     struct wb_node *node;
+    struct wb_node **nodes;
     struct wb_rule **rules;
     size_t count = 0;
+    size_t node_count = 0;
     if (wb_registry_node(registry, rule->source, arena, &node, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < rule->target_count; i++)
         if (wb_registry_node(registry, rule->targets[i], arena, &node, err) != WB_OK)
             return WB_ERROR;
     wb_registry_rules(registry, arena, &rules, &count);
-    return wb_rules_check_circle(rules, count, rule, err);
+    if (wb_rules_check_circle(rules, count, rule, err) != WB_OK)
+        return WB_ERROR;
+    wb_registry_nodes(registry, arena, &nodes, &node_count);
+    return wb_roots_check(nodes, node_count, rules, count, rule, err);
 }
 
 static int run_set(struct wb_cli *cli)
@@ -189,6 +191,15 @@ static void pause_cell(struct wb_list *list, const struct wb_setting *pause)
         wb_list_cell(list, "-");
 }
 
+/* "-": as configured. */
+static void size_cell(struct wb_list *list, int64_t bytes)
+{
+    char text[16] = "-";
+    if (bytes >= 0)
+        wb_size_format(bytes, text);
+    wb_list_cell(list, "%s", text);
+}
+
 static void rule_row(struct wb_list *list, const struct wb_rule *rule,
                      const struct wb_setting *pause)
 {
@@ -201,6 +212,13 @@ static void rule_row(struct wb_list *list, const struct wb_rule *rule,
     wb_list_cell(list, "%d", rule->priority);
     wb_list_cell(list, "%d", rule->weight > 0 ? rule->weight : 1);
     wb_list_cell(list, "%s", rule->options.keep ? "keep" : "replace");
+    size_cell(list, rule->batch_below_bytes);
+    size_cell(list, rule->direct_below_bytes);
+    if (rule->attempts > 0)
+        wb_list_cell(list, "%d", rule->attempts);
+    else
+        wb_list_cell(list, "-");
+    wb_list_cell(list, "%s", wb_out_time(rule->updated_ms, wb_clock_wall_ms(), text));
     wb_list_cell(list, "%s", option_text(&rule->options, text, sizeof(text)));
     pause_cell(list, pause);
 }
@@ -218,8 +236,9 @@ int wb_rule_list(const struct wb_cli *cli)
     static const struct wb_column columns[] = {
         {"NAME", false, false},     {"MATCH", false, false},   {"TO", false, false},
         {"STRATEGY", false, false}, {"DELETES", false, false}, {"PRIORITY", true, false},
-        {"WEIGHT", true, true},     {"EXISTING", false, true}, {"OPTIONS", false, false},
-        {"REASON", false, false}};
+        {"WEIGHT", true, true},     {"EXISTING", false, true}, {"BATCH", true, true},
+        {"DIRECT", true, true},     {"ATTEMPTS", true, true},  {"UPDATED", false, true},
+        {"OPTIONS", false, false},  {"REASON", false, false}};
     struct wb_err err;
     struct wb_rule **rules;
     struct wb_setting **pauses;
@@ -272,7 +291,78 @@ static int run_rm(struct wb_cli *cli)
 
 /* ---- test ---- */
 
-static json_t *route_json(const struct wb_route *route)
+static bool sends_to(const struct wb_rule *rule, const char *target)
+{
+    for (size_t i = 0; i < rule->target_count; i++)
+        if (strcmp(rule->targets[i], target) == 0)
+            return true;
+    return false;
+}
+
+static bool gives_strategy(const struct wb_rule *rule)
+{
+    return rule->strategy != WB_STRATEGY_AUTO && rule->strategy != WB_STRATEGY_UNKNOWN;
+}
+
+static bool gives_batch(const struct wb_rule *rule)
+{
+    return rule->batch_below_bytes >= 0;
+}
+
+static bool gives_direct(const struct wb_rule *rule)
+{
+    return rule->direct_below_bytes >= 0;
+}
+
+static bool gives_attempts(const struct wb_rule *rule)
+{
+    return rule->attempts > 0;
+}
+
+static bool gives_ignore(const struct wb_rule *rule)
+{
+    return !rule->deletes;
+}
+
+/* Of wb_rules_routes: whose word counts where several rules send a file to one target. */
+static const struct {
+    const char *name;
+    bool (*gives)(const struct wb_rule *rule);
+    bool last; /* else the first that gives it */
+} givers[] = {
+    {"strategy", gives_strategy, false},  {"deletes", gives_ignore, false},
+    {"attempts", gives_attempts, true},   {"batch_below", gives_batch, true},
+    {"direct_below", gives_direct, true},
+};
+
+/* The matching rules that send to the target, and which of them gave what: null where none did, and
+ * the configuration counts (of deletes: where all say the same). The options add up. */
+static void set_givers(json_t *object, struct wb_rule *const *rules, size_t count,
+                       const struct wb_route *route)
+{
+    const struct wb_rule *highest = NULL;
+    json_t *names = json_array();
+    json_t *from = json_object();
+    for (size_t i = 0; i < count; i++) {
+        if (!sends_to(rules[i], route->target))
+            continue;
+        (void)json_array_append_new(names, json_string(rules[i]->name));
+        highest = highest && highest->priority >= rules[i]->priority ? highest : rules[i];
+    }
+    for (size_t g = 0; g < sizeof(givers) / sizeof(givers[0]); g++) {
+        const char *giver = NULL;
+        for (size_t i = 0; i < count; i++)
+            if (sends_to(rules[i], route->target) && givers[g].gives(rules[i]) &&
+                (!giver || givers[g].last))
+                giver = rules[i]->name;
+        wb_json_set_str(from, givers[g].name, giver);
+    }
+    wb_json_set_str(from, "priority", highest ? highest->name : NULL);
+    (void)json_object_set_new(object, "rules", names);
+    (void)json_object_set_new(object, "from", from);
+}
+
+static json_t *route_json(struct wb_rule *const *rules, size_t count, const struct wb_route *route)
 {
     const struct wb_policy *policy = &route->policy;
     json_t *object = json_object();
@@ -285,17 +375,27 @@ static json_t *route_json(const struct wb_route *route)
     wb_json_set_int(object, "batch_below", policy->batch_below_bytes);
     wb_json_set_int(object, "direct_below", policy->direct_below_bytes);
     (void)json_object_set_new(object, "options", wb_render_options(&policy->options));
+    set_givers(object, rules, count, route);
     return object;
 }
 
-static json_t *matching_names(struct wb_rule *const *rules, size_t count, const char *node,
-                              struct wb_span path)
+/* Leaves those that match at the front; returns their number. */
+static size_t keep_matching(struct wb_rule **rules, size_t count, const char *node,
+                            struct wb_span path)
 {
-    json_t *names = json_array();
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(rules[i]->source, node) == 0 && wb_glob_match(rules[i]->pattern, path))
-            (void)json_array_append_new(names, json_string(rules[i]->name));
-    return names;
+            rules[kept++] = rules[i];
+    return kept;
+}
+
+static json_t *match_json(const struct wb_cli *cli, const struct wb_rule *rule)
+{
+    json_t *object = wb_render_rule(cli, rule);
+    (void)json_object_del(object, "source");
+    (void)json_object_del(object, "updated");
+    return object;
 }
 
 static int show_routes(struct wb_cli *cli, struct wb_registry *registry, const char *node,
@@ -311,10 +411,18 @@ static int show_routes(struct wb_cli *cli, struct wb_registry *registry, const c
     json_t *document = json_object();
     wb_json_set_str(document, "node", node);
     wb_out_set_path(cli, document, path);
-    (void)json_object_set_new(document, "rules", matching_names(rules, count, node, path));
+    json_t *names = json_array();
+    json_t *matches = json_array();
     json_t *targets = json_array();
+    count = keep_matching(rules, count, node, path);
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(names, json_string(rules[i]->name));
+        (void)json_array_append_new(matches, match_json(cli, rules[i]));
+    }
     for (size_t i = 0; i < found; i++)
-        (void)json_array_append_new(targets, route_json(&routes[i]));
+        (void)json_array_append_new(targets, route_json(rules, count, &routes[i]));
+    (void)json_object_set_new(document, "rules", names);
+    (void)json_object_set_new(document, "matches", matches);
     (void)json_object_set_new(document, "targets", targets);
     wb_out_document(cli, document);
     return found ? 0 : EXIT_NOT_FOUND;
@@ -361,7 +469,8 @@ const struct wb_command wb_cmd_rule_set = {
     .group = "configure",
     .summary = "make a rule, or replace the one of that name",
     .help = "The nodes must be there. A rule that copies a node onto itself or, with the other\n"
-            "rules, round in a circle is refused. A file that is already on the target and\n"
+            "rules, round in a circle is refused; so is one whose target's root lies inside its\n"
+            "source's, or the reverse. A file that is already on the target and\n"
             "was not put there by waybill is adopted when it is equal, else replaced, or with\n"
             "--existing keep left alone and the file reported dead.\n\n"
             "examples:\n"
@@ -397,7 +506,9 @@ const struct wb_command wb_cmd_rule_test = {
     .words = "NODE:PATH",
     .group = "configure",
     .summary = "show which rules match a file and what comes of them",
-    .help = "Exit code 4 when no rule sends the file anywhere. The file need not exist.\n\n"
+    .help = "Lists the rules that match, and for each target what they come to: `from` names the\n"
+            "rule that gave it (`-`: none did, the configuration counts; of deletes: all agree).\n"
+            "Exit code 4 when no rule sends the file anywhere. The file need not exist.\n\n"
             "example:\n  waybill rule test a:raw/x.bin\n",
     .least_words = 1,
     .most_words = 1,

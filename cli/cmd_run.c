@@ -10,20 +10,16 @@ enum { STAGES = sizeof(stages) / sizeof(stages[0]) };
 
 static int run_run(struct wb_cli *cli)
 {
-    const char *names[STAGES + 2] = {"all"};
-    if (strcmp(cli->words[0], "all") == 0)
-        return wb_service_run(cli->config, stages, STAGES);
-    for (size_t i = 0; i < STAGES; i++) {
-        names[i + 1] = stages[i]->name;
-        if (strcmp(cli->words[0], stages[i]->name) == 0)
-            return wb_service_run(cli->config, &stages[i], 1);
-    }
-    const char *nearest = wb_nearest_name(cli->words[0], names);
-    if (nearest)
-        return wb_cli_usage(cli, "unknown stage \"%s\", did you mean \"%s\"", cli->words[0],
-                            nearest);
-    return wb_cli_usage(cli, "unknown stage \"%s\"; there are planner, transfer, verifier and all",
-                        cli->words[0]);
+    struct wb_err err;
+    int found;
+    const char *names[STAGES + 2] = {NULL};
+    for (size_t i = 0; i < STAGES; i++)
+        names[i] = stages[i]->name;
+    names[STAGES] = "all";
+    if (wb_cli_choice("stage", cli->words[0], names, &found, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    bool all = found == STAGES;
+    return wb_service_run(cli->config, all ? stages : &stages[found], all ? STAGES : 1);
 }
 
 const struct wb_command wb_cmd_run = {

@@ -9,7 +9,7 @@
 #include "cli/watch.h"
 #include "core/base/clock.h"
 
-enum { NOTES_MAX = 4096, NOTE_MAX = 700, REASON_MAX = 2048 };
+enum { NOTES_MAX = 4096, NOTE_MAX = 700, FOOTER_MAX = 160, REASON_MAX = 2048 };
 
 struct status {
     struct wb_cli *cli;
@@ -21,6 +21,7 @@ struct status {
     struct wb_rule **rules;
     size_t rule_count;
     struct wb_holds holds;
+    struct wb_unread unread;
     int64_t now_ms;
     uint64_t generation; /* of the registry when last shown */
 };
@@ -132,6 +133,7 @@ static void show_json(const struct status *status)
         (void)json_array_append_new(nodes, node_json(&status->nodes[i]));
     (void)json_object_set_new(document, "links", links);
     (void)json_object_set_new(document, "nodes", nodes);
+    (void)json_object_set_new(document, "events", wb_unread_json(&status->unread));
     wb_json_set_time(document, "as_of", status->now_ms);
     wb_out_document(status->cli, document);
 }
@@ -237,6 +239,15 @@ static void show_table(const struct status *status)
         link_row(status, list, &status->links[i]);
 }
 
+/* Below the table: what no line of it can show. */
+static void show_footer(const struct status *status)
+{
+    char text[FOOTER_MAX];
+    if (status->cli->output != WB_OUT_NAME && *wb_unread_text(&status->unread, text, sizeof(text)))
+        (void)printf("%s\n", text);
+    (void)fflush(stdout);
+}
+
 /* ---- the command ---- */
 
 static bool has_link(const struct wb_view_link *links, size_t count, const char *source,
@@ -282,10 +293,12 @@ static enum wb_rc show(struct status *status, struct wb_registry *registry, stru
     status->nodes = wb_node_views(registry, arena, &status->node_count);
     wb_registry_rules(registry, arena, &status->rules, &status->rule_count);
     add_rule_links(status);
-    if (wb_out_is_json(status->cli))
+    if (wb_out_is_json(status->cli)) {
         show_json(status);
-    else
+    } else {
         show_table(status);
+        show_footer(status);
+    }
     free(status->links);
     status->links = NULL;
     return WB_OK;
@@ -305,12 +318,16 @@ static enum wb_rc show_followed(void *arg, struct wb_err *err)
 static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
 {
     struct followed *followed = arg;
+    struct status *status = followed->status;
+    const struct wb_unread former = status->unread;
     if (wb_registry_poll(followed->registry, err) != WB_OK ||
-        wb_view_refresh(followed->status->view, ret_changed, err) != WB_OK)
+        wb_view_refresh(status->view, ret_changed, err) != WB_OK ||
+        wb_view_unread(status->view, &status->unread, err) != WB_OK)
         return WB_ERROR;
     uint64_t generation = wb_registry_generation(followed->registry);
-    *ret_changed |= generation != followed->status->generation;
-    followed->status->generation = generation;
+    *ret_changed |= generation != status->generation || former.events != status->unread.events ||
+                    former.planners != status->unread.planners;
+    status->generation = generation;
     return WB_OK;
 }
 
@@ -325,6 +342,8 @@ static int run_status(struct wb_cli *cli)
     struct status status = {
         .cli = cli, .view = view, .generation = wb_registry_generation(registry)};
     struct followed followed = {&status, registry};
+    if (wb_view_unread(view, &status.unread, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
     return wb_watch_run(cli, look, show_followed, &followed);
 }
 
@@ -332,16 +351,18 @@ const struct wb_command wb_cmd_status = {
     .name = "status",
     .group = "observe",
     .summary = "how far each link is: proved, running, waiting, dead, lag",
-    .help = "OK: files proved on the target, or deleted there as asked. RUN: jobs under way.\n"
-            "WAIT: jobs that wait, for their turn, their next attempt, or because they are parked\n"
-            "(a node is sick or drained, or something is paused: told at the end of the line).\n"
-            "DEAD: jobs that need a person (`waybill get dead`). RATE/1h: share of what ended "
-            "within the\n"
-            "last hour that did not end dead. THROUGHPUT: bytes proved within that hour over the\n"
-            "time that something was under way. LAG: age of the oldest event under way. VERIFIED\n"
-            "UNTIL: every event up to this time has ended.\n\n"
-            "examples:\n"
-            "  waybill status -w\n"
-            "  waybill status --json\n",
+    .help =
+        "OK: files proved on the target, or deleted there as asked. RUN: jobs under way.\n"
+        "WAIT: jobs that wait, for their turn, their next attempt, or because they are parked\n"
+        "(a node is sick or drained, or something is paused: told at the end of the line).\n"
+        "DEAD: jobs that need a person (`waybill get dead`). RATE/1h: share of what ended "
+        "within the\n"
+        "last hour that did not end dead. THROUGHPUT: bytes proved within that hour over the\n"
+        "time that something was under way. LAG: age of the oldest event under way. VERIFIED\n"
+        "UNTIL: every event up to this time has ended. Below the table: events that no planner\n"
+        "has taken in yet, and whether there is one (JSON: `events`).\n\n"
+        "examples:\n"
+        "  waybill status -w\n"
+        "  waybill status --json\n",
     .run = run_status,
 };

@@ -18,8 +18,9 @@ static int run_init(struct wb_cli *cli)
         (void)json_object_set_new(document, "dry_run", json_boolean(cli->dry_run));
         wb_out_document(cli, document);
     } else if (!cli->quiet) {
-        (void)printf("%d of %d topics %s\n", created, (int)WB_TOPIC_COUNT,
-                     cli->dry_run ? "would be created" : "created, the others were there");
+        (void)printf("%d of %d topics %s%s\n", created, (int)WB_TOPIC_COUNT,
+                     cli->dry_run ? "would be created" : "created",
+                     created < WB_TOPIC_COUNT ? ", the others are there" : "");
     }
     return 0;
 }

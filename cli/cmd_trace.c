@@ -5,12 +5,20 @@
 
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "cli/render.h"
+#include "cli/view.h"
 #include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/wire/codec.h"
 #include "core/wire/log.h"
 
-enum { ENTRIES_MOST = 100000, RECORD_ARENA = 64 << 20, DETAIL_MAX = 1024, PARTITIONS_MOST = 4096 };
+enum {
+    SHOWN_MAX = 8192,
+    ENTRIES_MOST = 100000,
+    RECORD_ARENA = 64 << 20,
+    DETAIL_MAX = 1024,
+    PARTITIONS_MOST = 4096
+};
 
 struct entry {
     int64_t time_ms;
@@ -28,6 +36,7 @@ struct trace {
     struct wb_arena *arena;
     char node[64];
     struct wb_span path;
+    char source[64]; /* of the file, where `node` turned out to be a target */
     struct entry *entries;
     size_t count;
     bool cut;
@@ -92,13 +101,14 @@ static void tell_event(struct trace *trace, const struct wb_message *message, co
 static void tell_task(struct trace *trace, const struct wb_message *message, const void *record)
 {
     const struct wb_task *task = record;
+    char count[64];
     if (strcmp(task->source, trace->node) != 0)
         return;
     for (size_t i = 0; i < task->file_count; i++)
         if (wb_span_eq(task->files[i].path, trace->path))
-            add(trace, message, task->time_ms, task->target,
-                "%s, job %s, attempt %d, one of %zu files", wb_op_name(task->op),
-                task->files[i].job, task->files[i].attempt, task->file_count);
+            add(trace, message, task->time_ms, task->target, "%s, job %s, attempt %d, one of %s",
+                wb_op_name(task->op), task->files[i].job, task->files[i].attempt + 1,
+                wb_out_counted((int64_t)task->file_count, "file", "files", count));
 }
 
 static void tell_report(struct trace *trace, const struct wb_message *message, const void *record)
@@ -121,19 +131,24 @@ static void tell_job(struct trace *trace, const struct wb_message *message, cons
 {
     const struct wb_job *job = record;
     char error[DETAIL_MAX / 2];
+    char count[64];
     if (is_file(trace, job->source, job->path))
-        add(trace, message, job->updated_ms, job->target, "%s, %s, job %s, attempt %d of %d%s",
-            wb_job_state_name(job->state), wb_strategy_name(job->strategy), job->id, job->attempt,
-            job->max_attempts, error_text(job->error, error));
+        add(trace, message, job->updated_ms, job->target, "%s, %s, job %s, %d of %s made%s",
+            wb_job_state_name(job->state), wb_strategy_name(job->strategy), job->id,
+            wb_render_attempts(job),
+            wb_out_counted(job->max_attempts, "attempt", "attempts", count),
+            error_text(job->error, error));
 }
 
 static void tell_replica(struct trace *trace, const struct wb_message *message, const void *record)
 {
     const struct wb_replica *replica = record;
     char error[DETAIL_MAX / 2];
+    char count[64];
     if (is_file(trace, replica->source, replica->path))
-        add(trace, message, replica->ended_ms, replica->target, "%s, event %s, %d attempts%s%s%s",
-            wb_end_name(replica->end), replica->event_id, replica->attempts,
+        add(trace, message, replica->ended_ms, replica->target, "%s, event %s, %s%s%s%s",
+            wb_end_name(replica->end), replica->event_id,
+            wb_out_counted(replica->attempts, "attempt", "attempts", count),
             *replica->reason ? ", " : "", replica->reason, error_text(replica->error, error));
 }
 
@@ -141,9 +156,11 @@ static void tell_dead(struct trace *trace, const struct wb_message *message, con
 {
     const struct wb_dead_letter *dead = record;
     char error[DETAIL_MAX / 2];
+    char count[64];
     if (is_file(trace, dead->source, dead->path))
-        add(trace, message, dead->time_ms, dead->target, "dead, job %s, %d attempts%s", dead->job,
-            dead->attempts, error_text(&dead->error, error));
+        add(trace, message, dead->time_ms, dead->target, "dead, job %s, %s%s", dead->job,
+            wb_out_counted(dead->attempts, "attempt", "attempts", count),
+            error_text(&dead->error, error));
 }
 
 /* ---- scanning ---- */
@@ -282,10 +299,40 @@ static void trace_free(struct trace *trace)
     wb_codec_free(&trace->codec);
 }
 
+static enum wb_rc note_source(void *arg, const struct wb_view_row *row, struct wb_err *err)
+{
+    struct trace *trace = arg;
+    struct wb_span path = row->job ? row->job->path : row->replica->path;
+    (void)err;
+    if (wb_span_eq(path, trace->path))
+        (void)snprintf(trace->source, sizeof(trace->source), "%s",
+                       row->job ? row->job->source : row->replica->source);
+    return WB_OK;
+}
+
+/* The log knows a file by its source; somebody who has found it on a target need not. */
+static int fail_unknown(struct trace *trace)
+{
+    struct wb_err err;
+    struct wb_err ignored;
+    char shown[SHOWN_MAX];
+    char hint[SHOWN_MAX + 128];
+    struct wb_view *view WB_AUTO(wb_view_free) = NULL;
+    const struct wb_view_filter there = {.target = trace->node, .path = trace->path};
+    (void)wb_path_show(trace->path, shown, sizeof(shown));
+    (void)wb_err_set(&err, WB_CAT_NOT_FOUND, "the log has nothing of \"%s:%s\"", trace->node,
+                     shown);
+    if (wb_view_open(trace->cli->config, &view, &ignored) != WB_OK ||
+        wb_view_each(view, &there, note_source, trace, &ignored) != WB_OK || !*trace->source)
+        return wb_cli_fail(trace->cli, &err);
+    (void)snprintf(hint, sizeof(hint), "it is a copy of another node's file: `waybill trace %s:%s`",
+                   trace->source, shown);
+    return wb_cli_fail_hint(trace->cli, &err, hint);
+}
+
 static int run_trace(struct wb_cli *cli)
 {
     struct wb_err err;
-    char shown[4096];
     struct trace trace WB_AUTO(trace_free) = {.cli = cli};
     if (wb_path_split(cli->words[0], trace.node, &trace.path, &err) != WB_OK ||
         wb_path_check(trace.path, &err) != WB_OK || wb_codec_new(&trace.codec, &err) != WB_OK)
@@ -294,11 +341,8 @@ static int run_trace(struct wb_cli *cli)
     trace.entries = wb_xcalloc(ENTRIES_MOST, sizeof(*trace.entries));
     if (scan_all(&trace, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
-    if (trace.count == 0) {
-        (void)wb_err_set(&err, WB_CAT_NOT_FOUND, "the log has nothing of \"%s:%s\"", trace.node,
-                         wb_path_show(trace.path, shown, sizeof(shown)));
-        return wb_cli_fail(cli, &err);
-    }
+    if (trace.count == 0)
+        return fail_unknown(&trace);
     show(&trace);
     if (trace.cut)
         (void)fprintf(stderr, "waybill: only the first %d records are shown\n", ENTRIES_MOST);

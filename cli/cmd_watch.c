@@ -10,7 +10,7 @@ enum { QUIET_MS = 2000 };
 static int run_once(struct wb_cli *cli, const struct wb_watch_target *target)
 {
     struct wb_err err;
-    char text[32];
+    char text[64];
     int64_t sent;
     struct wb_health *health = wb_health_new("watch");
     const struct wb_stage_env env = {
@@ -20,7 +20,8 @@ static int run_once(struct wb_cli *cli, const struct wb_watch_target *target)
     if (rc != WB_OK)
         return wb_cli_fail(cli, &err);
     if (!cli->quiet)
-        (void)fprintf(stderr, "waybill: %s events published\n", wb_out_count(sent, text));
+        (void)fprintf(stderr, "waybill: %s published\n",
+                      wb_out_counted(sent, "event", "events", text));
     return 0;
 }
 

@@ -213,6 +213,29 @@ static enum wb_compare_mark compare_contents(struct compare *compare, struct wb_
 
 /* ---- one name ---- */
 
+static bool is_special(const struct seen *seen)
+{
+    return seen->there && seen->kind == WB_FILE_SPECIAL;
+}
+
+/* What is never copied is as good as missing, and no matter when the other side has nothing. */
+static enum wb_compare_mark judge_special(struct wb_span path, const struct seen sides[2],
+                                          char *why, size_t why_size, struct wb_err *err)
+{
+    bool plain[2];
+    for (int i = 0; i < 2; i++)
+        plain[i] = sides[i].there && !is_special(&sides[i]);
+    if (path.len == 0) {
+        (void)wb_err_set(err, WB_CAT_UNSUPPORTED, "a device, socket or fifo is never copied");
+        return WB_COMPARE_ERROR;
+    }
+    if (!plain[0] && !plain[1])
+        return WB_COMPARE_SPECIAL;
+    (void)snprintf(why, why_size, "a device, socket or fifo on the %s",
+                   plain[0] ? "target" : "source");
+    return plain[0] ? WB_COMPARE_MISSING_TARGET : WB_COMPARE_MISSING_SOURCE;
+}
+
 static enum wb_compare_mark judge(struct compare *compare, struct wb_span path,
                                   const struct seen sides[2], char *why, size_t why_size,
                                   struct wb_err *err)
@@ -223,12 +246,9 @@ static enum wb_compare_mark judge(struct compare *compare, struct wb_span path,
                              sides[i].problem);
             return WB_COMPARE_ERROR;
         }
-        if (sides[i].there && sides[i].kind == WB_FILE_SPECIAL) {
-            (void)wb_err_set(err, WB_CAT_UNSUPPORTED, "%s: a special file is never copied",
-                             i == 0 ? "source" : "target");
-            return WB_COMPARE_ERROR;
-        }
     }
+    if (is_special(&sides[0]) || is_special(&sides[1]))
+        return judge_special(path, sides, why, why_size, err);
     if (!sides[1].there)
         return WB_COMPARE_MISSING_TARGET;
     if (!sides[0].there)

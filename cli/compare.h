@@ -13,7 +13,8 @@ enum wb_compare_mark {
     WB_COMPARE_MISSING_TARGET = '+',
     WB_COMPARE_MISSING_SOURCE = '-',
     WB_COMPARE_DIFFER = '*',
-    WB_COMPARE_ERROR = '!'
+    WB_COMPARE_ERROR = '!',
+    WB_COMPARE_SPECIAL = ' ' /* not of rclone: a device, socket or fifo, which is never copied */
 };
 
 struct wb_compare_side {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/out.h"
+#include "cli/unread.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
@@ -20,6 +21,7 @@ enum {
     POLL_MS = 100,
     REDRAW_MS = 250,
     LINES_MS = 1000,
+    STILL_MS = 5000,
     FIRST_SIZE = 1024
 };
 
@@ -43,8 +45,10 @@ struct wb_follow {
     size_t size; /* a power of two */
     size_t used;
     struct wb_follow_counts counts;
+    int32_t partitions;
     int64_t begin_ms;
     int64_t redraw_ms;
+    int64_t still_ms; /* without an end since then: ask why at that time; 0: told */
     bool drawn;
 };
 
@@ -100,29 +104,32 @@ void wb_follow_expect(struct wb_follow *follow, enum wb_event_kind kind, const c
     wb_arena_reset(follow->arena);
     size_t count = wb_rules_routes(follow->rules, follow->rule_count, &follow->defaults, node, path,
                                    follow->arena, &routes);
+    size_t asked = 0;
     follow->counts.unmatched += count == 0;
     for (size_t i = 0; i < count; i++) {
         struct wb_buf key WB_AUTO(wb_buf_free) = wb_buf_make(KEY_MAX);
         if (kind == WB_EVENT_DELETED && !routes[i].policy.deletes)
             continue;
+        asked++;
         if (wb_replica_key(routes[i].target, node, path, &key, &err) != WB_OK)
             continue;
         expect(follow, wb_hash64_of(wb_buf_span(&key)), offset);
         follow->counts.bytes_expected += size_bytes > 0 ? size_bytes : 0;
     }
+    follow->counts.ignored += count > 0 && asked == 0;
 }
 
 /* ---- birth and end ---- */
 
 static enum wb_rc start_at_end(struct wb_follow *follow, struct wb_err *err)
 {
-    int32_t partitions;
     char topic[TOPIC_MAX];
     const struct wb_config *config = follow->cli->config;
     (void)wb_topic_name(config, WB_TOPIC_REPLICAS, NULL, topic);
-    if (wb_topics_partitions(config, &partitions, err) != WB_OK ||
+    if (wb_topics_partitions(config, &follow->partitions, err) != WB_OK ||
         wb_consumer_new(config, NULL, NULL, &follow->consumer, err) != WB_OK)
         return WB_ERROR;
+    int32_t partitions = follow->partitions;
     struct wb_position *ends WB_AUTO(wb_free_ptr) = wb_xcalloc((size_t)partitions, sizeof(*ends));
     for (int32_t p = 0; p < partitions; p++) {
         int64_t low;
@@ -276,6 +283,8 @@ static void count_end(struct wb_follow *follow, const struct wb_replica *replica
 {
     struct wb_follow_counts *counts = &follow->counts;
     counts->ended++;
+    if (follow->still_ms)
+        follow->still_ms = wb_clock_mono_ms() + STILL_MS;
     counts->verified += replica->end == WB_END_VERIFIED;
     counts->superseded += replica->end == WB_END_SUPERSEDED;
     counts->deleted += replica->end == WB_END_DELETED;
@@ -308,6 +317,24 @@ static enum wb_rc take(struct wb_follow *follow, const struct wb_message *messag
 
 /* ---- the wait ---- */
 
+/* Nothing has ended for a while: once, and only where that is why, that no planner runs. */
+static void hint(struct wb_follow *follow)
+{
+    struct wb_err ignored;
+    struct wb_unread unread;
+    if (follow->still_ms == 0 || follow->cli->quiet || wb_clock_mono_ms() < follow->still_ms)
+        return;
+    follow->still_ms = wb_clock_mono_ms() + STILL_MS;
+    if (wb_unread_ask(follow->cli->config, follow->consumer, follow->partitions, &unread,
+                      &ignored) != WB_OK ||
+        unread.events < 0 || unread.planners > 0)
+        return;
+    follow->still_ms = 0;
+    wipe(follow);
+    (void)fprintf(stderr, "waybill: no planner has joined: nothing is copied before one runs "
+                          "(`waybill run planner`, or `run all`)\n");
+}
+
 static enum wb_rc interrupted(const sigset_t *signals, struct wb_err *err)
 {
     const struct timespec none = {0};
@@ -324,9 +351,12 @@ static enum wb_rc timed_out(const struct wb_follow *follow, struct wb_err *err)
     int64_t limit_ms = follow->cli->timeout_ms;
     if (limit_ms <= 0 || wb_clock_mono_ms() - follow->begin_ms < limit_ms)
         return WB_OK;
-    return wb_err_set(err, WB_CAT_TIMEOUT, "%lld of %lld copies have not ended within --timeout",
-                      (long long)(follow->counts.expected - follow->counts.ended),
-                      (long long)follow->counts.expected);
+    int64_t left = follow->counts.expected - follow->counts.ended;
+    char text[64];
+    return wb_err_set(err, WB_CAT_TIMEOUT, "%lld of %s %s not ended within --timeout",
+                      (long long)left,
+                      wb_out_counted(follow->counts.expected, "copy", "copies", text),
+                      left == 1 ? "has" : "have");
 }
 
 static enum wb_rc wait_all(struct wb_follow *follow, const sigset_t *signals, struct wb_err *err)
@@ -334,6 +364,7 @@ static enum wb_rc wait_all(struct wb_follow *follow, const sigset_t *signals, st
     while (follow->counts.ended < follow->counts.expected) {
         struct wb_message *message WB_AUTO(wb_message_free) = NULL;
         draw(follow);
+        hint(follow);
         if (interrupted(signals, err) != WB_OK || timed_out(follow, err) != WB_OK ||
             wb_consumer_poll(follow->consumer, POLL_MS, &message, err) != WB_OK)
             return WB_ERROR;
@@ -350,6 +381,7 @@ enum wb_rc wb_follow_run(struct wb_follow *follow, struct wb_err *err)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    follow->still_ms = wb_clock_mono_ms() + STILL_MS;
     enum wb_rc rc = wait_all(follow, &signals, err);
     wipe(follow);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);

@@ -17,6 +17,7 @@ struct wb_follow_counts {
     int64_t deleted;
     int64_t dead;
     int64_t unmatched; /* events that no rule sends anywhere */
+    int64_t ignored;   /* deletes that no rule of theirs propagates */
     int64_t bytes;     /* of files verified */
     int64_t bytes_expected;
 };

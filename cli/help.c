@@ -36,33 +36,32 @@ static void print_flag(void *arg, const struct wb_flag *flag)
     (void)fprintf(out, "  %-26s %s\n", text, flag->help);
 }
 
-static void print_commands(const char *group)
+static void print_commands(FILE *out, const char *group)
 {
     bool any = false;
     for (size_t i = 0; wb_commands[i]; i++) {
         if (strcmp(wb_commands[i]->group, group) != 0)
             continue;
         if (!any)
-            (void)printf("\n%s\n", group);
+            (void)fprintf(out, "\n%s\n", group);
         any = true;
-        (void)printf("  %-26s %s\n", wb_commands[i]->name, wb_commands[i]->summary);
+        (void)fprintf(out, "  %-26s %s\n", wb_commands[i]->name, wb_commands[i]->summary);
     }
 }
 
-static int show_program(void)
+void wb_help_program(FILE *out)
 {
-    (void)printf("waybill replicates files by events on Kafka and proves every copy.\n\n"
-                 "usage: waybill [FLAG…] COMMAND [WORD…] [FLAG…]\n");
+    (void)fprintf(out, "waybill replicates files by events on Kafka and proves every copy.\n\n"
+                       "usage: waybill [FLAG…] COMMAND [WORD…] [FLAG…]\n");
     for (size_t i = 0; wb_help_groups[i]; i++)
-        print_commands(wb_help_groups[i]);
-    (void)printf("\nglobal flags (each also as WAYBILL_… in the environment)\n");
-    wb_help_each_global(print_flag, stdout);
-    (void)printf(
-        "\nexit codes: 0 done, 1 internal, 2 usage or configuration, 3 some files failed,\n"
-        "4 not found, 5 differences found, 6 Kafka unreachable, 7 a node unreachable,\n"
-        "8 a time limit reached, 9 nothing to do\n\n"
-        "`waybill help COMMAND` tells more\n");
-    return 0;
+        print_commands(out, wb_help_groups[i]);
+    (void)fprintf(out, "\nglobal flags (each also as WAYBILL_… in the environment)\n");
+    wb_help_each_global(print_flag, out);
+    (void)fprintf(
+        out, "\nexit codes: 0 done, 1 internal, 2 usage or configuration, 3 some files failed,\n"
+             "4 not found, 5 differences found, 6 Kafka unreachable, 7 a node unreachable,\n"
+             "8 a time limit reached, 9 nothing to do\n\n"
+             "`waybill help COMMAND` tells more\n");
 }
 
 static void show_command(const struct wb_command *command)
@@ -107,8 +106,10 @@ static bool show_group(const char *word)
 int wb_help_show(const struct wb_cli *cli, const char *const *words, size_t count)
 {
     char both[64];
-    if (count == 0)
-        return show_program();
+    if (count == 0) {
+        wb_help_program(stdout);
+        return 0;
+    }
     (void)snprintf(both, sizeof(both), "%s %s", words[0], count > 1 ? words[1] : "");
     const struct wb_command *command = find(both);
     if (!command)

@@ -7,6 +7,9 @@
 /* Groups of commands in the order of help; NULL-terminated. */
 extern const char *const wb_help_groups[];
 
+/* Help of the program. */
+void wb_help_program(FILE *out);
+
 /* Help on stdout for the command or group that `words` begin with, or without words for the
  * program. Returns 0, or 2 with a message when there is no such command. */
 int wb_help_show(const struct wb_cli *cli, const char *const *words, size_t count);

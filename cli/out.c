@@ -7,7 +7,14 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 
-enum { ROWS_HELD = 500, CELL_MAX = 8192, SHOWN_MAX = 8192, COLUMNS_MOST = 24, DEPTH_MOST = 16 };
+enum {
+    ROWS_HELD = 500,
+    WIDTH_MOST = 60,
+    CELL_MAX = 8192,
+    SHOWN_MAX = 8192,
+    COLUMNS_MOST = 24,
+    DEPTH_MOST = 16
+};
 
 static const char schema_name[] = "waybill/v1";
 
@@ -132,7 +139,9 @@ void wb_list_cell(struct wb_list *list, const char *fmt, ...)
         return;
     }
     size_t width = shown_width(text);
-    list->widths[column] = width > list->widths[column] ? width : list->widths[column];
+    /* One that is longer stands out in its own row; the others are not padded to it. */
+    if (width > list->widths[column] && width <= WIDTH_MOST)
+        list->widths[column] = width;
     list->held[list->held_count++] = wb_xstrdup(text);
     if (list->held_count == ROWS_HELD * list->count)
         print_held(list);
@@ -260,6 +269,15 @@ void wb_out_set_path(const struct wb_cli *cli, json_t *object, struct wb_span pa
         wb_json_set_str(object, "path", wb_path_show(path, shown, sizeof(shown)));
 }
 
+void wb_out_note_special(int64_t count, const char *first)
+{
+    char text[64];
+    (void)fprintf(
+        stderr, "waybill: %s passed over (\"%s\"%s): devices, sockets and fifos are never copied\n",
+        wb_out_counted(count, "special file is", "special files are", text), first,
+        count > 1 ? ", …" : "");
+}
+
 /* ---- words ---- */
 
 const char *wb_out_time(int64_t wall_ms, int64_t now_ms, char out[32])
@@ -302,5 +320,12 @@ const char *wb_out_count(int64_t number, char out[32])
         out[at++] = digits[i];
     }
     out[at] = 0;
+    return out;
+}
+
+const char *wb_out_counted(int64_t number, const char *one, const char *many, char out[64])
+{
+    char text[32];
+    (void)snprintf(out, 64, "%s %s", wb_out_count(number, text), number == 1 ? one : many);
     return out;
 }

@@ -37,6 +37,9 @@ void wb_out_document(const struct wb_cli *cli, json_t *document);
 void wb_out_done(const struct wb_cli *cli, const char *verb, const char *name, const char *fmt, ...)
     WB_PRINTF(4, 5);
 
+/* Says on stderr that devices, sockets and fifos were passed over; `first` is the name of one. */
+void wb_out_note_special(int64_t count, const char *first);
+
 /* `path` as bytes for JSON (path or path_b64), escaped text for people. */
 void wb_out_set_path(const struct wb_cli *cli, json_t *object, struct wb_span path);
 
@@ -48,5 +51,7 @@ const char *wb_out_age(int64_t ms, char out[32]);
 
 /* 81,204. `out` holds 32 bytes. */
 const char *wb_out_count(int64_t number, char out[32]);
+/* "1 copy", "81,204 copies". `out` holds 64 bytes. */
+const char *wb_out_counted(int64_t number, const char *one, const char *many, char out[64]);
 
 #endif

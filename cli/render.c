@@ -50,6 +50,16 @@ json_t *wb_render_options(const struct wb_options *options)
     return object;
 }
 
+int32_t wb_render_attempts(const struct wb_job *job)
+{
+    static const enum wb_job_state at_rest[] = {WB_JOB_WAITING, WB_JOB_PARKED, WB_JOB_FENCING,
+                                                WB_JOB_DEAD};
+    for (size_t i = 0; i < sizeof(at_rest) / sizeof(at_rest[0]); i++)
+        if (job->state == at_rest[i])
+            return job->attempt;
+    return job->attempt + 1;
+}
+
 static json_t *event_of(const struct wb_event_ref *event)
 {
     if (!event)
@@ -100,7 +110,7 @@ json_t *wb_render_job(const struct wb_cli *cli, const struct wb_job *job)
     wb_json_set_str(object, "reason", job->reason);
     wb_json_set_str(object, "rule", job->rule);
     wb_json_set_int(object, "priority", job->priority);
-    wb_json_set_int(object, "attempt", job->attempt);
+    wb_json_set_int(object, "attempt", wb_render_attempts(job));
     wb_json_set_int(object, "max_attempts", job->max_attempts);
     wb_json_set_time(object, "due", job->due_ms);
     wb_json_set_time(object, "created", job->created_ms);

@@ -12,6 +12,10 @@ json_t *wb_render_error(const struct wb_err *err);
 json_t *wb_render_version(const struct wb_version *version);
 json_t *wb_render_options(const struct wb_options *options);
 
+/* Attempts made so far, the one under way among them: 0 while it waits for its first. The log
+ * counts those that failed. */
+int32_t wb_render_attempts(const struct wb_job *job);
+
 /* All there is, `path` in the form that wb_out_set_path chooses. */
 json_t *wb_render_job(const struct wb_cli *cli, const struct wb_job *job);
 json_t *wb_render_replica(const struct wb_cli *cli, const struct wb_replica *replica);

@@ -50,6 +50,23 @@ enum wb_rc wb_cli_flag_size(const struct wb_cli *cli, const char *name, int64_t 
     return WB_OK;
 }
 
+enum wb_rc wb_cli_choice(const char *what, const char *value, const char *const *words, int *ret,
+                         struct wb_err *err)
+{
+    struct wb_buf list WB_AUTO(wb_buf_free) = wb_buf_make(MESSAGE_MAX);
+    for (int i = 0; words[i]; i++) {
+        const char *between = i == 0 ? "" : words[i + 1] ? ", " : " and ";
+        if (strcmp(words[i], value) == 0) {
+            *ret = i;
+            return WB_OK;
+        }
+        if (wb_buf_printf(&list, err, "%s%s", between, words[i]) != WB_OK)
+            return WB_ERROR;
+    }
+    return wb_err_set(err, WB_CAT_USAGE, "unknown %s \"%s\"; there are %s", what, value,
+                      wb_buf_cstr(&list));
+}
+
 static int exit_code(const struct wb_err *err)
 {
     bool of_log = err->scope == WB_SCOPE_LOG &&

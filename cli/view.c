@@ -350,6 +350,11 @@ void wb_view_free(struct wb_view **view)
     *view = NULL;
 }
 
+enum wb_rc wb_view_unread(struct wb_view *view, struct wb_unread *ret, struct wb_err *err)
+{
+    return wb_unread_ask(view->config, view->consumer, view->partitions, ret, err);
+}
+
 static enum wb_rc insert_holds(struct wb_view *view, const struct wb_holds *holds,
                                struct wb_err *err)
 {

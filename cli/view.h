@@ -5,6 +5,7 @@
 #define WB_CLI_VIEW_H
 
 #include "cli/holds.h"
+#include "cli/unread.h"
 
 struct wb_view;
 
@@ -16,6 +17,10 @@ void wb_view_free(struct wb_view **view); /* fits WB_AUTO */
 
 /* Takes in what came since; `ret_changed` tells whether anything did. */
 enum wb_rc wb_view_refresh(struct wb_view *view, bool *ret_changed, struct wb_err *err) WB_MUST_USE;
+
+/* What the planners have not taken in now. */
+enum wb_rc wb_view_unread(struct wb_view *view, struct wb_unread *ret,
+                          struct wb_err *err) WB_MUST_USE;
 
 /* Waiting jobs that these hold up count, and are shown, as parked from now on. `holds` is borrowed
  * until the next call. */

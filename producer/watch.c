@@ -43,7 +43,8 @@ struct watch {
     int64_t scan_ms;          /* scan at that time */
     int64_t check_ms;         /* look then whether the watched folder is still the right one */
     bool there;               /* the watched folder was, at the last scan */
-    bool visit_failed;        /* an error is ours, not the listing's */
+    bool told_special;
+    bool visit_failed; /* an error is ours, not the listing's */
     bool settle_failed;
     struct wb_err settle_err;
     int64_t sent;
@@ -117,12 +118,24 @@ static bool is_young(const struct watch *watch, const struct wb_stat *stat)
     return stat->version.kind == WB_FILE_REGULAR && age_ms >= 0 && age_ms < watch->target->quiet_ms;
 }
 
+/* Once is enough: it stays so. */
+static void tell_special(struct watch *watch, struct wb_span path)
+{
+    char shown[300];
+    if (!watch->told_special)
+        WB_LOG(WB_LOG_INFO, "devices, sockets and fifos are never copied; passed over",
+               WB_LOG_STR("path", wb_path_show(path, shown, sizeof(shown))));
+    watch->told_special = true;
+}
+
 static enum wb_rc look_seen(struct watch *watch, struct wb_span path, const struct wb_stat *stat,
                             bool closed, struct wb_err *err)
 {
     bool same;
     struct wb_err bad_name;
     char shown[300];
+    if (stat->version.kind == WB_FILE_SPECIAL)
+        tell_special(watch, path);
     if (stat->version.kind == WB_FILE_SPECIAL || stat->version.kind == WB_FILE_DIRECTORY)
         return WB_OK;
     if (wb_path_check(path, &bad_name) != WB_OK) {

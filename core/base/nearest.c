@@ -23,17 +23,28 @@ static size_t distance(const char *a, const char *b)
     return row[len];
 }
 
+/* In a short word two letters are most of it. What begins with the word is near. */
+static size_t farness(const char *word, const char *name)
+{
+    size_t len = strlen(word);
+    size_t most = len < 5 ? 1 : 2;
+    size_t found = distance(word, name);
+    if (found > most && len > 1 && strncmp(word, name, len) == 0)
+        return most;
+    return found > most || found >= len ? SIZE_MAX : found;
+}
+
 const char *wb_nearest_name(const char *word, const char *const *names)
 {
     const char *nearest = NULL;
-    size_t best = 3;
+    size_t best = SIZE_MAX;
     if (strlen(word) > WORD_MAX)
         return NULL;
     for (; *names; names++) {
         if (strlen(*names) > WORD_MAX)
             continue;
-        size_t found = distance(word, *names);
-        if (found < best && found < strlen(word)) {
+        size_t found = farness(word, *names);
+        if (found < best) {
             best = found;
             nearest = *names;
         }

@@ -499,6 +499,12 @@ enum wb_rc wb_registry_remove_node(const struct wb_config *config, const char *n
     return put(config, WB_TOPIC_NODES, "", name, WB_RECORD_NODE, NULL, err);
 }
 
+enum wb_rc wb_registry_remove_health(const struct wb_config *config, const char *name,
+                                     struct wb_err *err)
+{
+    return put(config, WB_TOPIC_NODES, "health/", name, WB_RECORD_NODE_HEALTH, NULL, err);
+}
+
 enum wb_rc wb_registry_remove_rule(const struct wb_config *config, const char *name,
                                    struct wb_err *err)
 {

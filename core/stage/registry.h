@@ -73,6 +73,9 @@ enum wb_rc wb_registry_remove_control(const struct wb_config *config, const char
                                       const char *key, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_registry_remove_node(const struct wb_config *config, const char *name,
                                    struct wb_err *err) WB_MUST_USE;
+/* What was thought of a node's health, its marker too: for a name that leads elsewhere now. */
+enum wb_rc wb_registry_remove_health(const struct wb_config *config, const char *name,
+                                     struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_registry_remove_rule(const struct wb_config *config, const char *name,
                                    struct wb_err *err) WB_MUST_USE;
 

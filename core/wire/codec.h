@@ -48,10 +48,14 @@ enum wb_rc wb_codec_decode_as(struct wb_codec *codec, enum wb_record_type type,
                               struct wb_span bytes, struct wb_arena *arena, void **ret_record,
                               struct wb_err *err) WB_MUST_USE;
 
-/* Fields shared by the JSON form of an event (INTERFACE "File events"): see event_json.c. The arena
- * must have wb_decoded_most left. */
+/* Fields shared by the JSON form of an event (INTERFACE "File events"): see event_json.c. Fields
+ * that are not known are passed over, since producers may be newer. The arena must have
+ * wb_decoded_most left. */
 enum wb_rc wb_event_from_json(struct wb_span json, struct wb_arena *arena,
                               struct wb_file_event **ret, struct wb_err *err) WB_MUST_USE;
+/* For events written by hand: INVALID that names the first field that is not known, with the
+ * nearest one; malformed JSON is INVALID, too. */
+enum wb_rc wb_event_json_check(struct wb_span json, struct wb_err *err) WB_MUST_USE;
 
 /* CRC-64-AVRO of a schema's Parsing Canonical Form (Avro spec, "Schema Fingerprints"). */
 enum wb_rc wb_schema_fingerprint(struct wb_span json, uint64_t *ret,

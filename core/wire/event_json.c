@@ -1,5 +1,6 @@
 /* The JSON form of a FileEvent: the same field names; `path_b64` for a path that is not UTF-8. */
 #include "core/base/clock.h"
+#include "core/base/config.h"
 #include "core/base/json.h"
 #include "core/base/path.h"
 #include "core/wire/codec.h"
@@ -106,6 +107,36 @@ static enum wb_rc take_all(const json_t *json, struct wb_arena *arena, struct wb
     event->kind = wb_event_kind_parse(kind);
     return event->kind == WB_EVENT_UNKNOWN ? wrong("kind", "\"written\" or \"deleted\"", err)
                                            : WB_OK;
+}
+
+static enum wb_rc check_fields(const json_t *json, struct wb_err *err)
+{
+    static const char *const names[] = {"id",       "time",       "kind",  "node", "path",
+                                        "path_b64", "size",       "mtime", "etag", "digest",
+                                        "mime",     "attributes", NULL};
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
+        size_t at = 0;
+        while (names[at] && strcmp(names[at], key) != 0)
+            at++;
+        if (names[at])
+            continue;
+        const char *nearest = wb_nearest_name(key, names);
+        return wb_err_set(err, WB_CAT_INVALID, "unknown field \"%s\"%s%s%s", key,
+                          nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+                          nearest ? "\"" : "");
+    }
+    return WB_OK;
+}
+
+enum wb_rc wb_event_json_check(struct wb_span json, struct wb_err *err)
+{
+    json_t *parsed WB_AUTO(wb_json_free) = NULL;
+    if (wb_json_parse(json, WB_RECORD_MAX, &parsed, err) != WB_OK)
+        return WB_ERROR;
+    return json_is_object(parsed) ? check_fields(parsed, err) : WB_OK;
 }
 
 enum wb_rc wb_event_from_json(struct wb_span json, struct wb_arena *arena,

@@ -94,6 +94,15 @@ enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic
 /* Committed offset of the group, once no transaction holds it open (KIP-447); -1: none. */
 enum wb_rc wb_consumer_committed(struct wb_consumer *consumer, const char *topic, int32_t partition,
                                  int64_t *ret, struct wb_err *err) WB_MUST_USE;
+/* The same of all `count` partitions of any group, asked by whoever is not in it: as they are now,
+ * open transactions or not. */
+enum wb_rc wb_consumer_group_offsets(struct wb_consumer *consumer, const char *group,
+                                     const char *topic, int64_t *ret_next, int32_t count,
+                                     struct wb_err *err) WB_MUST_USE;
+/* Members of any group; one that was killed counts until its session times out. 0 as well for a
+ * group that never was. */
+enum wb_rc wb_consumer_group_members(struct wb_consumer *consumer, const char *group,
+                                     int32_t *ret_members, struct wb_err *err) WB_MUST_USE;
 /* True once the group has given an assignment (possibly empty), until it is taken away. */
 bool wb_consumer_joined(const struct wb_consumer *consumer);
 

@@ -197,7 +197,7 @@ drains() {
 
 rules() {
     gives 0 wb get rules -o wide
-    matches '^all +a:\*\* +b,c +auto +ignore +0 +3 +keep +- +-$'
+    matches '^all +a:\*\* +b,c +auto +ignore +0 +3 +keep +- +- +- +[0-9:]+ +- +-$'
     gives 0 wb describe rule all --json
     is 'd["weight"], d["options"]["existing"], d["paused"]' "(3, 'keep', None)"
     gives 4 wb describe rule al
@@ -248,6 +248,25 @@ health() {
     kill_stage nodes
 }
 
+# A name that leads elsewhere, or comes again, inherits nothing of what was known of it.
+forgets() {
+    seed health b sick
+    gives 0 wb pause node c
+    mkdir "$WB_SCRATCH/b2"
+    gives 2 wb node add b "file://$WB_SCRATCH/b2"
+    says 'rule "all" names it, 2 files of it count as they are'
+    gives 0 wb node add b "file://$WB_SCRATCH/b2" --yes
+    gives 0 wb describe node b --json
+    is 'd["health"], d["url"][-2:]' "(None, 'b2')"
+    gives 0 wb rule rm all --yes
+    gives 0 wb rule rm plain --yes
+    seed health c up
+    gives 0 wb node rm c --yes
+    gives 0 wb node add c "file://$WB_SCRATCH/c"
+    gives 0 wb describe node c --json
+    is 'd["health"], d["paused"]' '(None, None)'
+}
+
 ring
 settings
 pauses
@@ -255,3 +274,4 @@ cancels
 drains
 rules
 health
+forgets

@@ -219,8 +219,8 @@ static void what_comes_during_a_scan_is_for_the_next_one(void **state)
     struct wb_config *slow WB_AUTO(wb_config_free) = wb_config_new();
     check_ok(wb_config_set(slow, WB_OPT_BROKERS, getenv("WB_KAFKA"), "test", &err));
     check_ok(wb_config_set(slow, WB_OPT_KAFKA_CONSUMER, "queued.min.messages=10", "test", &err));
-    check_ok(wb_config_set(slow, WB_OPT_KAFKA_CONSUMER, "fetch.message.max.bytes=20000", "test",
-                           &err));
+    check_ok(
+        wb_config_set(slow, WB_OPT_KAFKA_CONSUMER, "fetch.message.max.bytes=20000", "test", &err));
     (void)wb_topic_name(fixture->config, WB_TOPIC_JOBS, NULL, fixture->topic);
     check_ok(wb_log_scan(fixture->config, fixture->topic, from, 3, count_record, &former, &err));
     check_ok(wb_producer_new(fixture->config, NULL, NULL, NULL, &producer, &err));
@@ -308,6 +308,21 @@ static struct wb_message *next_record(struct wb_consumer *consumer)
     return NULL;
 }
 
+/* Asked by somebody who is in no group; the last partition has nothing committed. */
+static void expect_group(struct fixture *fixture, const char *group, int64_t offset, int members)
+{
+    struct wb_err err;
+    int64_t next[3] = {7, 7, 7};
+    int32_t count = 7;
+    struct wb_consumer *asker WB_AUTO(wb_consumer_free) = NULL;
+    check_ok(wb_consumer_new(fixture->config, NULL, NULL, &asker, &err));
+    check_ok(wb_consumer_group_offsets(asker, group, fixture->topic, next, 3, &err));
+    assert_int_equal(next[0], offset);
+    assert_int_equal(next[2], -1);
+    check_ok(wb_consumer_group_members(asker, group, &count, &err));
+    assert_int_equal(count, members);
+}
+
 /* What a planner does: what came of a record and its offset are committed as one. */
 static void offsets_and_outputs_are_committed_together(void **state)
 {
@@ -344,6 +359,8 @@ static void offsets_and_outputs_are_committed_together(void **state)
     }
     check_ok(wb_consumer_committed(consumer, fixture->topic, 0, &committed, &err));
     assert_int_equal(committed, 1);
+    expect_group(fixture, fixture->topic, 1, 1);
+    expect_group(fixture, "nobody", -1, 0);
     check_ok(wb_log_scan(fixture->config, output, NULL, 0, count_record, &seen, &err));
     assert_int_equal(seen.records, 1);
     assert_int_equal(seen.aborted, 0);

@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/out.h"
 #include "cli/parse.h"
+#include "cli/render.h"
 
 enum { OUTPUT_MAX = 256 * 1024, WORDS_MOST = 16 };
 
@@ -129,11 +130,22 @@ static void mistakes_are_named_with_the_nearest_name(void **state)
     expect_refused("node ad x y", "unknown command \"node ad\", did you mean \"node add\"");
     expect_refused("nod ls", "unknown command \"nod\", did you mean \"node\"");
     expect_refused("node", "\"node\" needs a second word");
-    expect_refused("xyzzy", "unknown command \"xyzzy\"");
+    expect_refused("xyzzy", "unknown command \"xyzzy\"; see `waybill help`");
+    expect_refused("stat", "unknown command \"stat\", did you mean \"status\"");
+    expect_refused("ruin", "unknown command \"ruin\", did you mean \"run\"");
+    expect_refused("sync", "unknown command \"sync\"; see");
+    expect_refused("copy", "unknown command \"copy\"; see");
+    assert_string_equal(run("")->out, "");
+    expect_refused("status --color=blue",
+                   "--color: unknown value \"blue\"; there are auto, always");
+    expect_refused("", "usage: waybill [FLAG");
     expect_refused("status --confg x", "unknown flag \"--confg\", did you mean \"--config\"");
-    expect_refused("status --output=jsn", "unknown value \"jsn\", did you mean \"json\"");
-    expect_refused("get file", "unknown kind \"file\", did you mean \"files\"");
-    expect_refused("run planer", "unknown stage \"planer\", did you mean \"planner\"");
+    expect_refused("status --output=jsn",
+                   "unknown value \"jsn\"; there are table, wide, json, ndjson and name");
+    expect_refused("get file",
+                   "unknown kind \"file\"; there are files, jobs, dead, nodes and rules");
+    expect_refused("run planer",
+                   "unknown stage \"planer\"; there are planner, transfer, verifier and all");
     expect_refused("node ls --to x", "\"--to\" is no flag of \"node ls\"");
     expect_refused("status --brokers", "missing argument");
     expect_refused("node rm", "too few words; usage: waybill node rm NAME");
@@ -148,7 +160,9 @@ static void values_are_checked_before_anything_is_reached(void **state)
     expect_refused("rule set r --to b", "--match is missing");
     expect_refused("rule set r --match a:x", "--to is missing");
     expect_refused("rule set r --match a:x --to a", "copies \"a\" onto itself");
-    expect_refused("rule set r --match a:x --to b --strategy bach", "did you mean \"batch\"");
+    expect_refused(
+        "rule set r --match a:x --to b --strategy foo",
+        "--strategy: unknown value \"foo\"; there are auto, batch, direct, chunked and streaming");
     expect_refused("rule set r --match a:x --to b --priority 1x", "--priority: \"1x\" is not a");
     expect_refused("rule set r --match a:x --to b --attempts 0", "is not between 1 and 1000");
     expect_refused("rule set r --match a:x --to b --batch-below 1Q", "--batch-below");
@@ -165,7 +179,7 @@ static void values_are_checked_before_anything_is_reached(void **state)
     expect_refused("status --timeout 5", "--timeout");
     expect_refused("topics init --partitions 0", "--partitions");
     expect_refused("rule set r --match a:x --to b --weight 0", "is not between 1 and 1000");
-    expect_refused("rule set r --match a:x --to b --existing kep", "did you mean \"keep\"");
+    expect_refused("rule set r --match a:x --to b --existing kep", "there are replace and keep");
     expect_refused("settings set planner.atempts 3", "did you mean \"planner.attempts\"");
     expect_refused("settings set planner.grain 1s", "cannot change while running");
     expect_refused("settings set planner.attempts 0", "planner.attempts: \"0\" is less than 1");
@@ -174,7 +188,7 @@ static void values_are_checked_before_anything_is_reached(void **state)
     expect_refused("settings set planner.attempts 3 --unset planner.backoff", "give a key and");
     expect_refused("settings set --unset planner.atempts", "did you mean \"planner.attempts\"");
     expect_refused("settings get planner.atempts", "did you mean \"planner.attempts\"");
-    expect_refused("pause nod b", "unknown scope \"nod\", did you mean \"node\"");
+    expect_refused("pause nod b", "unknown scope \"nod\"; there are node, link");
     expect_refused("pause xyzzy b", "there are node, link, rule and file");
     expect_refused("pause link a", "two names: its source and target");
     expect_refused("pause node a b", "one name");
@@ -284,6 +298,14 @@ static void every_command_has_help(void **state)
     }
 }
 
+/* An example is copied as it is printed. */
+static void examples_are_shown_as_a_shell_wants_them(void **state)
+{
+    (void)state;
+    assert_non_null(
+        strstr(run("put --help")->out, " -printf '%P\\0' | waybill put a: --stdin -0\n"));
+}
+
 static void completion_and_manual_name_every_command_and_flag(void **state)
 {
     static const char *const lines[] = {"completion bash", "completion zsh", "completion fish",
@@ -302,7 +324,52 @@ static void completion_and_manual_name_every_command_and_flag(void **state)
     }
 }
 
+/* ---- lists ---- */
+
+static void one_long_name_does_not_pad_the_rows_of_others(void **state)
+{
+    static const struct wb_column columns[] = {{"FILE", false, false}, {"STATE", false, false}};
+    static char text[OUTPUT_MAX];
+    char name[256];
+    (void)state;
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = 0;
+    const struct wb_cli cli = {.output = WB_OUT_TABLE};
+    FILE *out = tmpfile();
+    assert_true(out != NULL);
+    int saved = redirect(stdout, out);
+    struct wb_list *list = wb_list_new(&cli, "files", columns, 2);
+    wb_list_cell(list, "a:x1");
+    wb_list_cell(list, "verified");
+    wb_list_cell(list, "%s", name);
+    wb_list_cell(list, "dead");
+    wb_list_end(&list);
+    restore(stdout, saved, out, text);
+    assert_non_null(strstr(text, "FILE  STATE\na:x1  verified\nnnn"));
+    assert_non_null(strstr(text, "nnn  dead\n"));
+}
+
 /* ---- words ---- */
+
+static void attempts_are_those_made_so_far(void **state)
+{
+    (void)state;
+    for (int at = WB_JOB_WAITING; at <= WB_JOB_DEAD; at++) {
+        const struct wb_job job = {.state = (enum wb_job_state)at, .attempt = 3};
+        bool rests = at == WB_JOB_WAITING || at == WB_JOB_FENCING || at == WB_JOB_PARKED ||
+                     at == WB_JOB_DEAD;
+        assert_int_equal(wb_render_attempts(&job), rests ? 3 : 4);
+    }
+}
+
+static void one_is_not_many(void **state)
+{
+    char text[64];
+    (void)state;
+    assert_string_equal(wb_out_counted(0, "copy", "copies", text), "0 copies");
+    assert_string_equal(wb_out_counted(1, "copy", "copies", text), "1 copy");
+    assert_string_equal(wb_out_counted(1000, "copy", "copies", text), "1,000 copies");
+}
 
 static void numbers_are_shown_with_thousands(void **state)
 {
@@ -352,7 +419,11 @@ int main(void)
         cmocka_unit_test(a_flag_has_one_shape_in_all_commands),
         cmocka_unit_test(every_command_is_whole),
         cmocka_unit_test(every_command_has_help),
+        cmocka_unit_test(examples_are_shown_as_a_shell_wants_them),
         cmocka_unit_test(completion_and_manual_name_every_command_and_flag),
+        cmocka_unit_test(one_long_name_does_not_pad_the_rows_of_others),
+        cmocka_unit_test(attempts_are_those_made_so_far),
+        cmocka_unit_test(one_is_not_many),
         cmocka_unit_test(numbers_are_shown_with_thousands),
         cmocka_unit_test(ages_are_as_coarse_as_people_say_them),
     };

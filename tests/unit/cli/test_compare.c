@@ -118,7 +118,7 @@ static void bytes_are_compared_across_blocks(void **state)
     expect_marks(fixture, "", "=block *last ");
 }
 
-static void special_files_are_errors_and_staging_is_not_seen(void **state)
+static void special_files_are_no_matter_and_staging_is_not_seen(void **state)
 {
     struct fixture *fixture = *state;
     char path[PATH_BYTES];
@@ -127,7 +127,10 @@ static void special_files_are_errors_and_staging_is_not_seen(void **state)
     (void)snprintf(path, sizeof(path), "%s/a/.waybill", fixture->folder);
     assert_int_equal(mkdir(path, 0755), 0);
     put_file(fixture, 'a', ".waybill/staged", "x", 1);
-    expect_marks(fixture, "", "!pipe ");
+    expect_marks(fixture, "", " pipe ");
+    expect_marks(fixture, "pipe", "! ");
+    put_file(fixture, 'b', "pipe", "x", 1);
+    expect_marks(fixture, "", "-pipe ");
 }
 
 static void a_deadline_ends_it(void **state)
@@ -189,7 +192,7 @@ int main(void)
         TEST(each_kind_of_difference_has_its_mark),
         TEST(a_prefix_names_a_folder_or_a_file),
         TEST(bytes_are_compared_across_blocks),
-        TEST(special_files_are_errors_and_staging_is_not_seen),
+        TEST(special_files_are_no_matter_and_staging_is_not_seen),
         TEST(a_deadline_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

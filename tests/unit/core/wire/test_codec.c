@@ -367,6 +367,11 @@ static void json_events_are_taken_and_checked(void **state)
                        "\"time\":\"2026-01-01T00:00:00Z\",\"size\":5,\"new\":[1]}";
     check_ok(wb_codec_decode_as(fixture->codec, WB_RECORD_FILE_EVENT, wb_span_str(good),
                                 fixture->arena, (void **)&event, &err));
+    check_fails(wb_event_json_check(wb_span_str(good), &err), WB_CAT_INVALID,
+                "unknown field \"new\"");
+    check_fails(wb_event_json_check(wb_span_str("{\"nod\":1}"), &err), WB_CAT_INVALID,
+                "unknown field \"nod\", did you mean \"node\"");
+    check_ok(wb_event_json_check(wb_span_str("{\"path_b64\":1,\"attributes\":{\"x\":1}}"), &err));
     check_span(event->path, "\xff");
     assert_int_equal(event->kind, WB_EVENT_DELETED);
     assert_int_equal(event->time_ms, 1767225600000);
