@@ -324,12 +324,14 @@ static bool gives_ignore(const struct wb_rule *rule)
     return !rule->deletes;
 }
 
-/* Of wb_rules_routes: whose word counts where several rules send a file to one target. */
-static const struct {
+struct giver {
     const char *name;
     bool (*gives)(const struct wb_rule *rule);
     bool last; /* else the first that gives it */
-} givers[] = {
+};
+
+/* Of wb_rules_routes: whose word counts where several rules send a file to one target. */
+static const struct giver givers[] = {
     {"strategy", gives_strategy, false},  {"deletes", gives_ignore, false},
     {"attempts", gives_attempts, true},   {"batch_below", gives_batch, true},
     {"direct_below", gives_direct, true},

@@ -46,7 +46,7 @@ static void show(const struct wb_shell *shell, const struct wb_node_view *node)
 
 static void know(struct wb_shell *shell, struct wb_node_view *node)
 {
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(TELLING_BYTES);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     const struct wb_node_health *known = wb_registry_health(shell->registry, node->name, arena);
     wb_side_init(&node->side[WB_SIDE_SOURCE], &shell->health, known ? &known->source : NULL,
                  shell->now_ms);
@@ -75,7 +75,7 @@ static bool refresh(struct wb_span key, void *value, void *arg)
     struct wb_node_view *node = value;
     struct wb_shell *shell = arg;
     const struct wb_link link = {.source = node->name, .target = ""};
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(TELLING_BYTES);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     const struct wb_node_health *known = wb_registry_health(shell->registry, node->name, arena);
     (void)key;
     (void)snprintf(node->marker, sizeof(node->marker), "%s", known ? known->marker : "");

@@ -1,6 +1,7 @@
 /* Birth, change and end of a job. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "planner/plan_parts.h"
 
@@ -230,6 +231,8 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         job->first_error = job->error;
     if (counts(step, err))
         job->attempt++;
+    if (strcmp(err->code, "POISON") == 0)
+        job->unanswered = 1; /* whichever file of the task it was: each travels alone now */
     bool other = wb_other_take(step, err);
     bool used_up = job->attempt >= job->max_attempts && !other;
     if ((!err->retryable && !other && !step->input->excused) || used_up) {

@@ -216,7 +216,7 @@ static void refuse(const void *record, const struct wb_err *why, struct wb_arena
     struct wb_err err = *why;
     struct wb_exec exec = {.task = record, .report = report, .arena = arena};
     results_begin(&exec);
-    err.retryable = exec.task->file_count > 1;
+    err.retryable = true; /* processes end for other reasons, too: the budget of attempts decides */
     fail_task(&exec, WB_SCOPE_TRANSFER, &err);
 }
 
