@@ -127,6 +127,10 @@ enum wb_lane wb_plan_lane(const struct wb_policy *policy, const struct wb_job *j
 /* What it will move at least, as far as known; 0: not known, or nothing. */
 int64_t wb_plan_bytes(const struct wb_job *job);
 
+/* Every move that there is from one state to another; UNKNOWN: before the first. Drawn in
+ * docs/ARCHITECTURE.md. */
+bool wb_plan_may_move(enum wb_job_state from, enum wb_job_state to);
+
 /* True for the states in which a job counts against the window of its nodes. */
 bool wb_plan_in_flight(enum wb_job_state state);
 

@@ -1,4 +1,5 @@
 /* Birth, change and end of a job. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct wb_err *wb_error_copy(struct wb_arena *arena, const struct wb_err *err)
 
 void wb_job_move(struct wb_step *step, enum wb_job_state state, int64_t due_ms)
 {
+    assert(wb_plan_may_move(step->job->state, state));
     step->job->state = state;
     step->job->due_ms = due_ms;
     step->job->updated_ms = step->input->now_ms;

@@ -71,6 +71,28 @@ enum wb_lane wb_plan_lane(const struct wb_policy *policy, const struct wb_job *j
     return strategy == WB_STRATEGY_BATCH ? WB_LANE_SMALL : WB_LANE_LARGE;
 }
 
+#define TO(state) (1U << WB_JOB_##state)
+
+static const unsigned moves[] = {
+    [WB_JOB_UNKNOWN] = TO(WAITING) | TO(FENCING),
+    [WB_JOB_WAITING] = TO(WAITING) | TO(PROBING) | TO(COPYING) | TO(OPENING) | TO(RANGING) |
+                       TO(PUBLISHING) | TO(DELETING) | TO(DEAD),
+    [WB_JOB_PROBING] = TO(WAITING) | TO(DEAD),
+    [WB_JOB_COPYING] = TO(COPYING) | TO(WAITING) | TO(PUBLISHING) | TO(DEAD),
+    [WB_JOB_OPENING] = TO(WAITING) | TO(COPYING) | TO(RANGING) | TO(DEAD),
+    [WB_JOB_RANGING] = TO(RANGING) | TO(WAITING) | TO(SEALING) | TO(DEAD),
+    [WB_JOB_SEALING] = TO(WAITING) | TO(PUBLISHING) | TO(DEAD),
+    [WB_JOB_PUBLISHING] = TO(PUBLISHING) | TO(FENCING) | TO(DEAD),
+    [WB_JOB_FENCING] = TO(FENCING) | TO(WAITING),
+    [WB_JOB_DELETING] = TO(WAITING) | TO(DEAD),
+    [WB_JOB_DEAD] = 0,
+};
+
+bool wb_plan_may_move(enum wb_job_state from, enum wb_job_state to)
+{
+    return from <= WB_JOB_DEAD && to <= WB_JOB_DEAD && (moves[from] >> to & 1U);
+}
+
 bool wb_plan_in_flight(enum wb_job_state state)
 {
     switch (state) {

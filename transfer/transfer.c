@@ -35,7 +35,7 @@ static const struct operation operations[] = {
     [WB_OP_PUBLISH] = {NULL, .target = true},
     [WB_OP_DISCARD] = {wb_exec_discard, .target = true},
     [WB_OP_DELETE] = {wb_exec_delete, .source = true, .target = true},
-    [WB_OP_CHECK] = {wb_exec_check},
+    [WB_OP_CHECK] = {.file = wb_exec_check},
 };
 
 void wb_exec_fail(struct wb_exec *exec, struct wb_result *result, enum wb_scope scope,

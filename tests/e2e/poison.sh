@@ -6,6 +6,8 @@
 
 command -v strace >/dev/null || { echo "strace is not installed"; exit 77; }
 export WAYBILL_STATE_DIR=$WB_SCRATCH/state WAYBILL_HTTP_LISTEN=''
+# One refusal is the whole budget here: it is then seen as what the file is dead of.
+export WAYBILL_PLANNER_ATTEMPTS=1
 mkdir -p "$WB_SCRATCH"/{a/folder,b}
 echo bytes >"$WB_SCRATCH/a/folder/poison"
 echo bytes >"$WB_SCRATCH/a/well"
