@@ -191,8 +191,8 @@ void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report)
         const struct wb_result *result = &report->results[i];
         bool target = wb_span_eq(result->path, wb_span_str(side_names[WB_SIDE_TARGET]));
         enum wb_side side = target ? WB_SIDE_TARGET : WB_SIDE_SOURCE;
-        bool late = result->error && result->error->category == WB_CAT_EXPIRED;
-        if (late || (result->outcome != WB_OUTCOME_CHECKED && !result->error))
+        bool workers = result->error && result->error->scope == WB_SCOPE_TRANSFER;
+        if (workers || (result->outcome != WB_OUTCOME_CHECKED && !result->error))
             continue;
         struct wb_health_change change = wb_side_probed(
             &node->side[side], &shell->health, result->error, target ? result->free_bytes : -1,

@@ -18,7 +18,7 @@ struct wb_intent *wb_outbox_add(struct wb_outbox *outbox, enum wb_op op)
     struct wb_intent *intent = wb_arena_alloc(outbox->arena, sizeof(*intent));
     intent->op = op;
     intent->source = intent->target = intent->from = "";
-    intent->file.job = intent->file.instance = intent->file.tag = "";
+    intent->file.job = intent->file.instance = intent->file.tag = intent->file.replaces = "";
     *outbox->last_intent = intent;
     outbox->last_intent = &intent->next;
     outbox->intent_count++;
@@ -34,6 +34,13 @@ static struct wb_intent *append(struct wb_step *step, enum wb_op op)
     intent->not_after_ms = deadline(step);
     intent->file.path = step->link->path;
     return intent;
+}
+
+const char *wb_tag_of_ours(const struct wb_step *step)
+{
+    if (*step->job->landed)
+        return step->job->landed;
+    return step->link->replica ? step->link->replica->tag : "";
 }
 
 struct wb_intent *wb_give(struct wb_step *step, enum wb_op op)
@@ -80,14 +87,6 @@ void wb_give_fences(struct wb_step *step)
     wb_job_move(step, WB_JOB_FENCING, deadline(step));
 }
 
-/* Of the file that we published last under the final name, as far as known. */
-static const char *tag_of_ours(const struct wb_step *step)
-{
-    if (*step->job->landed)
-        return step->job->landed;
-    return step->link->replica ? step->link->replica->tag : "";
-}
-
 void wb_give_publish(struct wb_step *step)
 {
     struct wb_job *job = step->job;
@@ -96,14 +95,14 @@ void wb_give_publish(struct wb_step *step)
     intent->file.tag = job->tag;
     intent->file.version = job->version;
     intent->alone |= job->strategy != WB_STRATEGY_BATCH;
-    intent->file.replaces = tag_of_ours(step);
+    intent->file.replaces = wb_tag_of_ours(step);
     wb_job_move(step, WB_JOB_PUBLISHING, deadline(step));
 }
 
 static void give_delete(struct wb_step *step)
 {
     struct wb_intent *intent = wb_give(step, WB_OP_DELETE);
-    intent->file.tag = tag_of_ours(step);
+    intent->file.tag = wb_tag_of_ours(step);
     wb_job_move(step, WB_JOB_DELETING, deadline(step));
 }
 
@@ -126,6 +125,7 @@ static void fill_copy(struct wb_step *step, struct wb_intent *intent)
     intent->file.version = wb_version_copy(step->arena, &job->event.claim);
     intent->file.sha256 = job->event.sha256;
     intent->file.fresh = job->fresh;
+    intent->file.replaces = wb_tag_of_ours(step);
     if (proof_fits_claim(replica, &job->event)) {
         intent->file.known = replica->version;
         intent->file.tag = replica->tag;

@@ -177,6 +177,11 @@ void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
         replica_prove(replica, job, step->input->now_ms);
     if (end == WB_END_DELETED)
         replica_forget(replica);
+    if (*job->landed && end != WB_END_VERIFIED && end != WB_END_DELETED) {
+        /* What lies there is ours, but it is not what was proved last. */
+        replica_forget(replica);
+        replica->tag = job->landed;
+    }
     step->link->replica = replica;
     step->link->replica_dirty = true;
     note_ended(step, replica);

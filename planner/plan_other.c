@@ -73,6 +73,7 @@ bool wb_other_give(struct wb_step *step)
     job->reason = "the source can't be read; another proved replica serves as source";
     struct wb_intent *intent = wb_give(step, other->chunk_bytes ? WB_OP_OPEN : WB_OP_COPY);
     intent->file.version = job->version;
+    intent->file.replaces = wb_tag_of_ours(step);
     intent->file.sha256 = job->event.sha256;
     intent->max_file_bytes = INT64_MAX;
     intent->alone = true;

@@ -48,6 +48,8 @@ struct wb_version *wb_version_copy(struct wb_arena *arena, const struct wb_versi
 
 /* Appends a task file for the link's job with `op`; the caller fills the rest. */
 struct wb_intent *wb_give(struct wb_step *step, enum wb_op op);
+/* Tag of the file that we published last under the final name, as far as known; "": none. */
+const char *wb_tag_of_ours(const struct wb_step *step);
 /* Sends a WAITING job on its way. */
 void wb_give_next(struct wb_step *step);
 void wb_give_publish(struct wb_step *step);

@@ -73,7 +73,7 @@ bool wb_present_found(struct wb_exec *exec, const struct wb_task_file *file, str
         report_present(exec, file, from, stat, &there, result);
         return true;
     }
-    if (!exec->task->options.keep || (file->tag && strcmp(there.tag, file->tag) == 0))
+    if (!exec->task->options.keep || (file->replaces && strcmp(there.tag, file->replaces) == 0))
         return false;
     (void)wb_store_not_ours(&err);
     wb_exec_fail(exec, result, WB_SCOPE_TARGET, "copy", &err);

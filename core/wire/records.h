@@ -76,7 +76,8 @@ struct wb_task_file {
     const char *instance;       /* RANGE, SEAL, PUBLISH, DISCARD */
     const char *tag;            /* PUBLISH: of the proved instance; COPY, DELETE: of the file that
                                    we published there last ("" when never) */
-    const char *replaces;       /* PUBLISH: tag of the file that we published there last */
+    const char *replaces;       /* COPY, OPEN, PUBLISH: tag of the file that we published there
+                                   last, whatever is proved of it; "" when never */
     struct wb_span sha256;      /* claimed by the producer, 32 bytes or empty */
     struct wb_range *ranges;    /* RANGE: what to copy; SEAL: all, with their tags */
     size_t range_count;

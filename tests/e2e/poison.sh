@@ -18,9 +18,10 @@ start_stage planner run planner
 start_stage verifier run verifier
 wb put a:folder/poison -q
 
-# Only what is in a folder is opened by openat2.
+# Whoever reads that one file dies.
 life() {
-    strace -f -qq -o /dev/null -e trace=openat2 -e inject=openat2:signal=SIGKILL \
+    strace -f -qq -o /dev/null -P "$WB_SCRATCH/a/folder/poison" -e trace=read,pread64 \
+        -e inject=read,pread64:signal=SIGKILL \
         "$WB_BIN" -b "$WB_KAFKA" --prefix "$WB_PREFIX" run transfer
 }
 for n in 1 2; do

@@ -386,6 +386,30 @@ static void two_ends_of_one_turn_are_told_as_one(void **state)
     assert_int_equal(drive->link.replica->event_count, 2);
 }
 
+static void what_was_published_unheard_stays_ours_when_its_job_ends(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    drive->policy.options.keep = true;
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    matched(drive, "one", &version);
+    failed(drive, WB_OP_PUBLISH, WB_CAT_IO, "one");
+    struct wb_result gone = answer(drive, WB_OUTCOME_DISCARDED);
+    gone.instance = "one";
+    gone.tag = "tag";
+    report(drive, WB_OP_DISCARD, gone);
+    give(drive);
+    assert_string_equal(drive->outbox.first_intent->file.replaces, "tag");
+    cancel(drive, INT64_MAX, WB_END_SUPERSEDED);
+    assert_string_equal(drive->link.replica->tag, "tag");
+    assert_null(drive->link.replica->version);
+    event(drive, WB_EVENT_WRITTEN, 100, "v2");
+    give(drive);
+    assert_string_equal(drive->outbox.first_intent->file.replaces, "tag");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +432,7 @@ int main(void)
         PLAN_TEST(a_link_has_no_ranges_whatever_the_rule_asks),
         PLAN_TEST(a_range_that_a_second_execution_spoilt_is_copied_again),
         PLAN_TEST(two_ends_of_one_turn_are_told_as_one),
+        PLAN_TEST(what_was_published_unheard_stays_ours_when_its_job_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
