@@ -179,8 +179,8 @@ def run(folder, seeds):
             campaign.seed(seed, kinds)
         campaign.end()
     except Failure as failure:
-        print(f"FAIL: {failure}")
         campaign.tell_logs()
+        print(f"FAIL: {failure}")
         return 1
     finally:
         campaign.close()

@@ -79,8 +79,7 @@ class Kill(Fault):
         self.world.ring.start(self.place)
 
     def __str__(self):
-        again = f", again {len(self.pauses)} times" if self.pauses else ""
-        return f"kill {self.place}{again}"
+        return f"kill {self.place}" + ", and again" * len(self.pauses)
 
 
 class Forget(Kill):
