@@ -247,14 +247,19 @@ struct wb_health_change wb_side_probed(struct wb_side_state *side,
                                        int64_t took_ms, int64_t now_ms)
 {
     struct wb_err full;
-    if (!err && free_bytes >= 0 && free_bytes < policy->min_free_bytes) {
+    bool no_room = !err && free_bytes >= 0 && free_bytes < policy->min_free_bytes;
+    if (no_room) {
         (void)wb_err_at(&full, WB_SCOPE_TARGET, "check", WB_CAT_NO_SPACE,
                         "less than %lld bytes are free", (long long)policy->min_free_bytes);
         err = &full;
     }
     /* A probe looks at nothing but the node: what it meets is the node's, whatever its class. */
-    if (err)
+    if (err) {
+        /* That there is no room is certain, whatever small files still found some. */
+        if (no_room)
+            side->failures = policy->sick_after;
         return failed(side, policy, err, now_ms);
+    }
     latency_add(&side->latency, took_ms);
     side->ok_ms = now_ms;
     if (side->state != WB_NODE_SICK)

@@ -276,21 +276,26 @@ static bool is_moving(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
+enum wb_rc wb_kafka_ends(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *ret_low,
+                         int64_t *ret_high, struct wb_err *err)
+{
+    int64_t until_ms = wb_clock_mono_ms() + ASK_TIMEOUT_MS;
+    rd_kafka_resp_err_t code;
+    do {
+        code = rd_kafka_query_watermark_offsets(client, topic, partition, ret_low, ret_high,
+                                                ASK_TIMEOUT_MS);
+        if (!is_moving(code))
+            break;
+        (void)rd_kafka_poll(client, ASK_AGAIN_MS);
+    } while (wb_clock_mono_ms() < until_ms);
+    return code ? wb_kafka_failed(err, code, "cannot ask for the ends of a partition") : WB_OK;
+}
+
 enum wb_rc wb_consumer_watermarks(struct wb_consumer *consumer, const char *topic,
                                   int32_t partition, int64_t *ret_low, int64_t *ret_high,
                                   struct wb_err *err)
 {
-    /* The leader of a new partition may need a moment before it knows that it is one. */
-    int64_t until_ms = wb_clock_mono_ms() + ASK_TIMEOUT_MS;
-    rd_kafka_resp_err_t code;
-    do {
-        code = rd_kafka_query_watermark_offsets(consumer->client, topic, partition, ret_low,
-                                                ret_high, ASK_TIMEOUT_MS);
-        if (!is_moving(code))
-            break;
-        (void)rd_kafka_poll(consumer->client, ASK_AGAIN_MS);
-    } while (wb_clock_mono_ms() < until_ms);
-    return code ? wb_kafka_failed(err, code, "cannot ask for the ends of a partition") : WB_OK;
+    return wb_kafka_ends(consumer->client, topic, partition, ret_low, ret_high, err);
 }
 
 enum wb_rc wb_consumer_offset_at(struct wb_consumer *consumer, const char *topic, int32_t partition,

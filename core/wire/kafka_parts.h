@@ -51,6 +51,11 @@ struct wb_topic_settings {
 enum wb_rc wb_kafka_topic_settings(rd_kafka_t *client, const char *const *topics, size_t count,
                                    struct wb_topic_settings *ret, struct wb_err *err) WB_MUST_USE;
 
+/* First and one-past-last offset that this client may read. A leader may have just moved, or need a
+ * moment before it knows that it is one: asks again for some seconds. */
+enum wb_rc wb_kafka_ends(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *ret_low,
+                         int64_t *ret_high, struct wb_err *err) WB_MUST_USE;
+
 /* A list that the caller destroys. */
 rd_kafka_topic_partition_list_t *wb_kafka_list(const struct wb_position *positions, size_t count);
 

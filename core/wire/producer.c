@@ -181,9 +181,7 @@ enum wb_rc wb_producer_end_of(struct wb_producer *producer, const char *topic, i
                               int64_t *ret, struct wb_err *err)
 {
     int64_t low;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(producer->client, topic, partition,
-                                                                &low, ret, INIT_TIMEOUT_MS);
-    return code ? wb_kafka_failed(err, code, "cannot ask for the end of a partition") : WB_OK;
+    return wb_kafka_ends(producer->client, topic, partition, &low, ret, err);
 }
 
 enum wb_rc wb_producer_flush(struct wb_producer *producer, int timeout_ms, struct wb_err *err)

@@ -41,10 +41,8 @@ static enum wb_rc ask_ends(rd_kafka_t *client, const char *topic, int64_t *ret_e
 {
     for (int32_t i = 0; i < count; i++) {
         int64_t low;
-        rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(client, topic, i, &low, &ret_ends[i], TIMEOUT_MS);
-        if (code)
-            return wb_kafka_failed(err, code, "cannot ask for the end of a partition");
+        if (wb_kafka_ends(client, topic, i, &low, &ret_ends[i], err) != WB_OK)
+            return WB_ERROR;
     }
     return WB_OK;
 }

@@ -130,8 +130,8 @@ static void errors_of_the_medium_are_the_nodes_only_if_a_probe_meets_them(void *
 static void a_full_target_is_sick_until_there_is_room(void **state)
 {
     struct bed *bed = *state;
-    for (int i = 0; i < 3; i++)
-        (void)wb_side_probed(&bed->side, &bed->policy, NULL, 999, 1, bed->now_ms);
+    (void)works(bed, 1);
+    (void)wb_side_probed(&bed->side, &bed->policy, NULL, 999, 1, bed->now_ms);
     assert_int_equal(bed->side.state, WB_NODE_SICK);
     assert_int_equal(bed->side.error.category, WB_CAT_NO_SPACE);
     (void)recover(bed);
