@@ -206,13 +206,31 @@ static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
     enum { PAUSED_MS = 5000 };
     if (!loaded->link.job || input->kind != WB_INPUT_GIVE)
         return;
+    int64_t cancelled_ms = wb_link_cancelled_ms(shell, loaded);
     if (!*loaded->policy.rule)
         *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
                                    .until_ms = INT64_MAX,
                                    .cancel_end = WB_END_SUPERSEDED,
                                    .reason = "no rule sends it there any more"};
+    else if (loaded->link.job->event.accepted_ms < cancelled_ms)
+        *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
+                                   .until_ms = cancelled_ms,
+                                   .cancel_end = WB_END_DEAD,
+                                   .reason = "called off by an operator"};
     else if (wb_link_is_paused(shell, loaded))
         *input = (struct wb_input){.kind = WB_INPUT_DEFER, .until_ms = shell->now_ms + PAUSED_MS};
+}
+
+/* Whether those whose answer is missing have answered others since. */
+static bool is_staffed(const struct wb_shell *shell, const struct wb_job *job)
+{
+    bool transfers = shell->answered_ms > job->updated_ms;
+    bool verifiers = shell->judged_ms > job->updated_ms;
+    if (job->state == WB_JOB_COPYING)
+        return *job->instance || *job->tag ? verifiers : transfers;
+    if (job->state == WB_JOB_RANGING || job->state == WB_JOB_SEALING)
+        return transfers && verifiers;
+    return transfers;
 }
 
 enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input,
@@ -220,7 +238,7 @@ enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct
 {
     check_wanted(shell, loaded, input);
     if (input->kind == WB_INPUT_TIMER && loaded->link.job)
-        input->excused = shell->answered_ms <= loaded->link.job->updated_ms;
+        input->excused = !is_staffed(shell, loaded->link.job);
     if (find_other(shell, loaded, input, err) != WB_OK)
         return WB_ERROR;
     step(shell, loaded, input);

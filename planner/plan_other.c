@@ -5,10 +5,12 @@
 
 #include "planner/plan_parts.h"
 
-/* By size and time: the etag is the source's own. An event that says neither could mean any. */
+/* A replica keeps the version that its source had, etag included: size and time alone may be those
+ * of an older file. An event that does not say so much could mean any. */
 static bool names_version(const struct wb_version *claim, const struct wb_version *version)
 {
     return claim->size_bytes == version->size_bytes && claim->mtime_ns == version->mtime_ns &&
+           *claim->etag && strcmp(claim->etag, version->etag) == 0 &&
            version->kind == WB_FILE_REGULAR;
 }
 
@@ -42,7 +44,8 @@ static bool source_is_at_fault(const struct wb_err *err)
 bool wb_other_take(struct wb_step *step, const struct wb_err *err)
 {
     struct wb_job *job = step->job;
-    if (*job->from || !source_is_at_fault(err) || !wb_other_fits(step))
+    if (step->source_next || *job->from || job->attempt >= job->max_attempts ||
+        !source_is_at_fault(err) || !wb_other_fits(step))
         return false;
     job->from = wb_arena_strdup(step->arena, step->input->other->target);
     job->version = wb_version_copy(step->arena, step->input->other->version);
@@ -75,6 +78,7 @@ bool wb_other_give(struct wb_step *step)
     intent->file.version = job->version;
     intent->file.replaces = wb_tag_of_ours(step);
     intent->file.sha256 = job->event.sha256;
+    intent->file.fresh = true; /* digests are compared with the replica's, not with the target's */
     intent->max_file_bytes = INT64_MAX;
     intent->alone = true;
     intent->bytes = job->version->size_bytes;
@@ -110,6 +114,7 @@ void wb_other_give_up(struct wb_step *step, const struct wb_err *err)
 {
     wb_drop_instance(step);
     forget(step);
+    step->source_next = true;
     wb_job_fail(step, err ? err : &no_use);
 }
 

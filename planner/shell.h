@@ -53,7 +53,7 @@ struct wb_node_view {
     int64_t free_bytes;
     char marker[64];
     int64_t flight[WB_SIDE_COUNT][WB_LANE_COUNT]; /* jobs */
-    int64_t flight_bytes[WB_SIDE_COUNT];
+    int64_t flight_bytes[WB_SIDE_COUNT][WB_LANE_COUNT];
     bool changed; /* worth a record */
     int64_t told_ms;
     struct wb_metric *window[WB_SIDE_COUNT];
@@ -141,7 +141,8 @@ struct wb_shell {
 
     struct wb_map *queues; /* name -> struct wb_queue */
     struct wb_map *nodes;  /* name -> struct wb_node_view */
-    int64_t answered_ms;   /* latest begin of an operation that was reported: workers are there */
+    int64_t answered_ms;   /* latest begin of what transfer reported: workers are there */
+    int64_t judged_ms;     /* the same of the verifier */
 
     /* this turn */
     struct wb_arena *arena;
@@ -201,6 +202,9 @@ struct wb_queue *wb_queue_of(struct wb_shell *shell, const char *name);
 void wb_queue_recount(struct wb_shell *shell, struct wb_loaded *loaded);
 /* How many more jobs of a queue and lane may be in flight; 0 while it is held up. */
 int64_t wb_queue_room(struct wb_shell *shell, const struct wb_queue *queue, enum wb_lane lane);
+/* The same for one side of a node alone. */
+int64_t wb_side_room(const struct wb_shell *shell, const struct wb_node_view *node,
+                     enum wb_side side, enum wb_lane lane);
 /* Counts anew from the ledgers: after a rollback or when partitions came or went. */
 enum wb_rc wb_queues_count(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Rules, pauses and weights changed. */
@@ -212,10 +216,10 @@ void wb_queues_refresh(struct wb_shell *shell);
 struct wb_node_view *wb_node_view_of(struct wb_shell *shell, const char *name);
 /* Definitions, rules, pauses or settings changed. */
 void wb_nodes_refresh(struct wb_shell *shell);
-/* Takes the outcome of an operation into the health of the nodes that it used; true when its
- * failure is a node's and not the file's. */
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
-                      const struct wb_result *result, enum wb_input_kind kind);
+/* Takes a result of a report into the health of the nodes that it used; true when its failure is a
+ * node's and not the file's. */
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+                      enum wb_input_kind kind);
 /* The answer to a probe. */
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
 /* Gives out the probes that are due. */

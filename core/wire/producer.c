@@ -240,14 +240,10 @@ enum wb_rc wb_txn_commit(struct wb_producer *producer, struct wb_consumer *consu
     int64_t until_ms = wb_clock_mono_ms() + INIT_TIMEOUT_MS;
     if (count && send_offsets(producer, consumer, positions, count, until_ms, err) != WB_OK)
         return WB_ERROR;
-    for (;;) {
-        rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->client, 5000);
-        if (!error)
-            return WB_OK;
-        if (!rd_kafka_error_is_retriable(error) || wb_clock_mono_ms() > until_ms)
-            return commit_failed(producer, error, err);
-        rd_kafka_error_destroy(error);
-    }
+    /* Once only: a second call while the first one is undecided can end this client by an
+     * assertion. */
+    rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->client, INIT_TIMEOUT_MS);
+    return error ? commit_failed(producer, error, err) : WB_OK;
 }
 
 enum wb_rc wb_txn_abort(struct wb_producer *producer, struct wb_err *err)

@@ -410,6 +410,28 @@ static void what_was_published_unheard_stays_ours_when_its_job_ends(void **state
     assert_string_equal(drive->outbox.first_intent->file.replaces, "tag");
 }
 
+static void a_replica_that_fails_as_source_gives_way_to_the_source(void **state)
+{
+    struct drive *drive = *state;
+    uint8_t digest[WB_DIGEST_SIZE];
+    struct wb_version version = version_of(100, "v1");
+    struct wb_replica other = replica_on_c(digest, &version);
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    for (int round = 0; round < 20 && drive->link.job->state != WB_JOB_DEAD; round++) {
+        struct wb_err err;
+        struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+        (void)wb_err_at(&err, WB_SCOPE_SOURCE, "copy", WB_CAT_IO, "on purpose");
+        result.error = &err;
+        give_with(drive, NULL);
+        step(drive, (struct wb_input){.kind = WB_INPUT_REPORT,
+                                      .op = WB_OP_COPY,
+                                      .result = &result,
+                                      .from = drive->link.job->from,
+                                      .other = &other});
+    }
+    check_state(drive, WB_JOB_DEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +455,7 @@ int main(void)
         PLAN_TEST(a_range_that_a_second_execution_spoilt_is_copied_again),
         PLAN_TEST(two_ends_of_one_turn_are_told_as_one),
         PLAN_TEST(what_was_published_unheard_stays_ours_when_its_job_ends),
+        PLAN_TEST(a_replica_that_fails_as_source_gives_way_to_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
