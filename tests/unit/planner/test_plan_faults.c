@@ -340,8 +340,9 @@ static void a_discard_is_never_too_late(void **state)
 static void a_link_has_no_ranges_whatever_the_rule_asks(void **state)
 {
     struct drive *drive = *state;
-    struct wb_version link = {WB_FILE_SYMLINK, 100, 7, "v1"};
-    drive->policy.strategy = WB_STRATEGY_CHUNKED;
+    struct wb_version link = {WB_FILE_SYMLINK, 4000, 7, "v1"};
+    drive->policy.batch_below_bytes = 10;
+    drive->policy.direct_below_bytes = 20;
     event(drive, WB_EVENT_WRITTEN, 100, "v1");
     give(drive);
     assert_int_equal(drive->outbox.first_intent->op, WB_OP_OPEN);
@@ -350,6 +351,7 @@ static void a_link_has_no_ranges_whatever_the_rule_asks(void **state)
     report(drive, WB_OP_OPEN, result);
     give(drive);
     assert_int_equal(drive->outbox.first_intent->op, WB_OP_COPY);
+    assert_int_equal(drive->outbox.first_intent->max_file_bytes, INT64_MAX);
 }
 
 static void a_range_that_a_second_execution_spoilt_is_copied_again(void **state)
