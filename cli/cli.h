@@ -52,6 +52,8 @@ struct wb_command {
     const struct wb_flag *flags; /* may be NULL */
     bool brief; /* of another group than observe and configure: --timeout may end it at any instant,
                    as it ends those */
+    bool watches; /* takes -w */
+    bool names;   /* lists things by their names: takes -o name */
     /* Returns the exit code. Has printed what there is to say, errors included. */
     int (*run)(struct wb_cli *cli);
 };

@@ -364,5 +364,6 @@ const struct wb_command wb_cmd_status = {
         "examples:\n"
         "  waybill status -w\n"
         "  waybill status --json\n",
+    .watches = true,
     .run = run_status,
 };

@@ -6,7 +6,7 @@
 #include "core/stage/registry.h"
 #include "producer/watch.h"
 
-enum { QUIET_MS = 2000, NODE_ARENA = 64 * 1024 * 1024 };
+enum { QUIET_MS = 2000 };
 
 static void summary_json(int64_t sent)
 {
@@ -42,7 +42,7 @@ static enum wb_rc check_node(const struct wb_cli *cli, const char *name, struct 
 {
     struct wb_node *node;
     struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
-    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(NODE_ARENA);
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
     if (wb_registry_new(cli->config, &registry, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? WB_ERROR : WB_OK;
     return wb_registry_node(registry, name, arena, &node, err);

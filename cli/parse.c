@@ -246,6 +246,21 @@ static enum wb_rc check_flags(const struct wb_parsed *parsed, struct wb_err *err
     return WB_OK;
 }
 
+/* What a command cannot do is refused, never passed over. Only what this command line says: the
+ * environment is there for all commands. */
+static enum wb_rc check_forms(const struct wb_parsed *parsed, struct wb_err *err)
+{
+    const struct wb_command *command = parsed->command;
+    const char *output = wb_parsed_last(parsed, "output");
+    if (wb_parsed_last(parsed, "watch") && !command->watches)
+        return wb_err_set(err, WB_CAT_USAGE,
+                          "\"%s\" shows nothing that changes: it takes no --watch", command->name);
+    if (output && strcmp(output, "name") == 0 && !command->names)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" lists nothing by name: it takes no -o name",
+                          command->name);
+    return WB_OK;
+}
+
 static enum wb_rc check_count(const struct wb_parsed *parsed, struct wb_err *err)
 {
     const struct wb_command *command = parsed->command;
@@ -272,7 +287,7 @@ enum wb_rc wb_parse_command(struct wb_parsed *parsed, struct wb_err *err)
     }
     if (!parsed->command)
         return unknown_command(parsed, err);
-    if (check_flags(parsed, err) != WB_OK)
+    if (check_flags(parsed, err) != WB_OK || check_forms(parsed, err) != WB_OK)
         return WB_ERROR;
     return check_count(parsed, err);
 }

@@ -241,6 +241,12 @@ health() {
     seed health b sick
     wait_until 10 grep -q 'b sick 5m' "$WB_SCRATCH/watched.log"
     kill_stage watched
+    start_stage rules get rules -w --timeout 20s
+    wait_until 10 grep -q '^all ' "$WB_SCRATCH/rules.log"
+    gives 0 wb rule set later --match 'a:later' --to b
+    wait_until 10 grep -q '^later ' "$WB_SCRATCH/rules.log"
+    kill_stage rules
+    gives 0 wb rule rm later --yes
     start_stage nodes get nodes -w --timeout 20s
     wait_until 10 grep -q '^b  *up/sick' "$WB_SCRATCH/nodes.log"
     seed health b up
