@@ -268,6 +268,12 @@ forgets() {
     gives 0 wb rule rm plain --yes
     seed health c up
     gives 0 wb node rm c --yes
+    gives 0 wb status
+    ! grep -q 'a → c' "$out" || fail "a removed node's link: $(cat "$out")"
+    gives 0 wb status -v
+    prints 'a → c (removed)'
+    gives 0 wb status --json
+    is '[(l["target"], l["removed"]) for l in d["links"]]' "[('b', False), ('c', True)]"
     gives 0 wb node add c "file://$WB_SCRATCH/c"
     gives 0 wb describe node c --json
     is 'd["health"], d["paused"]' '(None, None)'
