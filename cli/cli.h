@@ -11,7 +11,8 @@
 
 enum wb_output { WB_OUT_TABLE, WB_OUT_WIDE, WB_OUT_JSON, WB_OUT_NDJSON, WB_OUT_NAME };
 
-/* A flag of one command. `argument` NULL: a switch. */
+/* A flag of one command. `argument` NULL: a switch; "a|b": one of these, which completion offers.
+ */
 struct wb_flag {
     const char *name; /* long, without dashes; NULL ends a table */
     char short_name;  /* or 0 */

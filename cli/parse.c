@@ -10,7 +10,7 @@ enum { FLAGS_MOST = 256, GIVEN_MOST = 4096 };
 
 const struct wb_flag wb_global_flags[] = {
     {"config", 'c', "FILE", "configuration file"},
-    {"output", 'o', "FORM", "table, wide, json, ndjson or name"},
+    {"output", 'o', "table|wide|json|ndjson|name", "form of what is printed"},
     {"json", 0, NULL, "the same as --output json"},
     {"watch", 'w', NULL, "show again when something changed, until interrupted"},
     {"progress", 'P', NULL, "show progress on stderr, also where it is no terminal"},
@@ -18,7 +18,7 @@ const struct wb_flag wb_global_flags[] = {
     {"timeout", 0, "DUR", "give up after this time, exit code 8"},
     {"quiet", 'q', NULL, "only errors on stderr"},
     {"verbose", 'v', NULL, "say more"},
-    {"color", 0, "WHEN", "auto, always or never"},
+    {"color", 0, "auto|always|never", "colours on standard output"},
     {"dry-run", 'n', NULL, "show what would be done, change nothing"},
     {"yes", 'y', NULL, "do not ask before something is deleted"},
     {"help", 'h', NULL, "this help; after a command: its help"},
