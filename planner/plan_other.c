@@ -17,7 +17,9 @@ static bool names_version(const struct wb_version *claim, const struct wb_versio
 bool wb_plan_other_fits(const struct wb_link *link, const struct wb_replica *other)
 {
     const struct wb_job *job = link->job;
-    if (!job)
+    /* The source can't be asked whether an event is late: what is replicated from elsewhere could
+     * be older than what the target has had. So only a target that never had the file is served. */
+    if (!job || link->replica || *job->landed)
         return false;
     const struct wb_version *wanted = job->version ? job->version : &job->event.claim;
     if (!other || !other->version || !other->digests.len || job->event.kind != WB_EVENT_WRITTEN)
