@@ -20,9 +20,6 @@ SETTINGS = {
     "WAYBILL_PLANNER_DIRECT_BELOW": "1MiB",
     "WAYBILL_PLANNER_CHUNK_SIZE": "1MiB",
     "WAYBILL_PLANNER_TASK_DEADLINE": "5s",
-    "WAYBILL_PLANNER_MIN_FREE": "64KiB",  # the disk that fills up is a small one
-    "WAYBILL_PLANNER_PROBE_INTERVAL": "1s",
-    "WAYBILL_PLANNER_SICK_HOLD": "1s..4s",
     "WAYBILL_PLANNER_BACKOFF": "100ms..1s",
     # Faults last seconds here, not minutes; node c is small.
     "WAYBILL_PLANNER_PROBE_INTERVAL": "1s",
