@@ -17,7 +17,7 @@ void bench_append(enum wb_topic topic, int32_t partition, struct wb_span key,
                   enum wb_record_type type, const void *record);
 /* Prints why and ends the program. */
 void bench_die(const char *what, const struct wb_err *err) __attribute__((noreturn));
-/* Drops the bytes of all records that have been read; those of nodes and settings as well. */
+/* Drops the bytes of all records but those of nodes and settings: all has been read. */
 void bench_log_forget(void);
 /* What the log takes of the process's memory. */
 int64_t bench_log_bytes(void);

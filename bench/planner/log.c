@@ -3,6 +3,8 @@
 
 #include "bench/planner/bench.h"
 
+enum { LASTING_MOST = 16 * 1024 * 1024 };
+
 void bench_die(const char *what, const struct wb_err *err)
 {
     (void)fprintf(stderr, "bench_planner: %s: %s\n", what, err ? err->text : "failed");
@@ -33,11 +35,29 @@ static void forget(struct sim_partition *partition)
     }
 }
 
+/* They are few, and read by whoever comes to it. */
+static void keep(enum wb_topic topic)
+{
+    static struct wb_arena *lasting;
+    static int64_t kept[WB_TOPIC_COUNT];
+    const struct sim_partition *partition = &sim_topic(topic)->partitions[0];
+    if (!lasting)
+        lasting = wb_arena_new(LASTING_MOST);
+    for (; kept[topic] < partition->count; kept[topic]++) {
+        struct sim_record *record = &partition->records[kept[topic]];
+        record->key = wb_arena_span(lasting, record->key);
+        record->value = wb_arena_span(lasting, record->value);
+    }
+}
+
 void bench_log_forget(void)
 {
+    keep(WB_TOPIC_NODES);
+    keep(WB_TOPIC_SETTINGS);
     for (int t = 0; t < WB_TOPIC_COUNT; t++)
         for (int32_t p = 0; p < sim_topic((enum wb_topic)t)->partition_count; p++)
-            forget(&sim_topic((enum wb_topic)t)->partitions[p]);
+            if (t != WB_TOPIC_NODES && t != WB_TOPIC_SETTINGS)
+                forget(&sim_topic((enum wb_topic)t)->partitions[p]);
     wb_arena_reset(sim.arena);
 }
 
