@@ -133,7 +133,9 @@ enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledge
     char path[PATH_BYTES];
     struct wb_ledger *ledger = wb_xcalloc(1, sizeof(*ledger));
     (void)snprintf(path, sizeof(path), "%s/ledger-%d.db", folder, (int)partition);
+    /* The slot's lock keeps others away: file locks at every look would cost more than the look. */
     if (wb_db_open(path, SCHEMA_VERSION, schema, &ledger->db, NULL, err) != WB_OK ||
+        wb_db_exec(ledger->db, "PRAGMA locking_mode=EXCLUSIVE", err) != WB_OK ||
         load(ledger, err) != WB_OK) {
         wb_ledger_close(&ledger);
         return WB_ERROR;
