@@ -82,10 +82,28 @@ enum wb_standing wb_standing_of(const struct wb_job *job)
     return wb_plan_in_flight(job->state) ? WB_STANDING_FLIGHT : WB_STANDING_FENCING;
 }
 
+/* Made for each job that is looked at or saved; what does not fit is cut, as by snprintf. */
+static size_t append(char *text, size_t at, const char *part)
+{
+    size_t len = strlen(part);
+    size_t left = WB_QUEUE_TEXT - 1 - at;
+    if (len > left)
+        len = left;
+    memcpy(text + at, part, len);
+    return at + len;
+}
+
 void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT])
 {
-    (void)snprintf(ret, WB_QUEUE_TEXT, "%s/%s/%s/%d", job->target, job->source,
-                   job->rule ? job->rule : "", (int)job->priority);
+    char priority[16] = "0";
+    if (job->priority)
+        (void)snprintf(priority, sizeof(priority), "%d", (int)job->priority);
+    const char *const parts[] = {job->target, "/",     job->source, "/", job->rule ? job->rule : "",
+                                 "/",         priority};
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        len = append(ret, len, parts[i]);
+    ret[len] = 0;
 }
 
 static enum wb_rc prepare_all(struct wb_ledger *ledger, struct wb_err *err)

@@ -99,6 +99,8 @@ bool wb_glob_match(struct wb_span pattern, struct wb_span path)
     struct cursor star2 = at;
     bool has_star = false;
     bool has_star2 = false;
+    if (wb_span_eq(pattern, wb_span_str("**")))
+        return true;
     while (at.s < path.len || at.p < pattern.len) {
         size_t stars = stars_at(&at);
         if (stars > 0) {
