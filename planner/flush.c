@@ -40,11 +40,11 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
                          struct wb_span key, enum wb_record_type type, const void *record,
                          struct wb_err *err)
 {
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
-    if (wb_codec_encode(shell->codec, type, record, &value, err) != WB_OK)
+    wb_buf_clear(&shell->value);
+    if (wb_codec_encode(shell->codec, type, record, &shell->value, err) != WB_OK)
         return WB_ERROR;
     return wb_producer_send(shell->producer, shell->topics[topic], partition, key,
-                            wb_buf_span(&value), 0, err);
+                            wb_buf_span(&shell->value), 0, err);
 }
 
 /* ---- tasks ---- */
@@ -180,11 +180,11 @@ static enum wb_rc save(struct wb_shell *shell, struct wb_loaded *loaded, enum wb
 {
     const struct wb_link *link = &loaded->link;
     bool job = topic == WB_TOPIC_JOBS;
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    wb_buf_clear(&shell->value);
     if (record && wb_codec_encode(shell->codec, job ? WB_RECORD_JOB : WB_RECORD_REPLICA, record,
-                                  &value, err) != WB_OK)
+                                  &shell->value, err) != WB_OK)
         return WB_ERROR;
-    struct wb_span bytes = record ? wb_buf_span(&value) : wb_span_of(NULL, 0);
+    struct wb_span bytes = record ? wb_buf_span(&shell->value) : wb_span_of(NULL, 0);
     loaded->part->touched = true;
     if (wb_producer_send(shell->producer, shell->topics[topic], link->partition, link->key, bytes,
                          ticket_of(job ? 0 : 1, link->partition), err) != WB_OK)

@@ -167,10 +167,19 @@ enum wb_rc wb_link_other(struct wb_shell *shell, const struct wb_loaded *loaded,
 
 /* ---- steps ---- */
 
+static uint64_t entropy(struct wb_shell *shell)
+{
+    if (!shell->entropy_left) {
+        wb_random_bytes(shell->entropy, sizeof(shell->entropy));
+        shell->entropy_left = WB_ENTROPY;
+    }
+    return shell->entropy[--shell->entropy_left];
+}
+
 static void step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input)
 {
     input->now_ms = shell->now_ms;
-    input->entropy = wb_random_u64();
+    input->entropy = entropy(shell);
     wb_plan_step(&loaded->policy, &loaded->link, input, &shell->outbox);
     /* Counts go by what the ledger has: what is not saved counts as before, whatever the rules say.
      */

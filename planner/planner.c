@@ -346,6 +346,7 @@ static void close_planner(void *self)
     wb_map_free(&shell->queues);
     wb_map_free(&shell->nodes);
     wb_config_free(&shell->settings);
+    wb_buf_free(&shell->value);
     wb_arena_free(&shell->arena);
     wb_arena_free(&shell->catalog);
     free(shell);
@@ -357,6 +358,7 @@ static enum wb_rc open_planner(const struct wb_stage_env *env, void **ret_self, 
     shell->env = env;
     shell->slot.lock_fd = -1;
     shell->arena = wb_arena_new(WB_TURN_ARENA);
+    shell->value = wb_buf_make(WB_RECORD_MAX);
     shell->links = wb_map_new(NULL);
     shell->queues = wb_map_new(free);
     shell->nodes = wb_map_new(free);

@@ -17,7 +17,7 @@
 #include "planner/mime.h"
 #include "planner/rules.h"
 
-enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256, WB_TURN_ARENA = 1024 * 1024 * 1024 };
+enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256, WB_ENTROPY = 64, WB_TURN_ARENA = 1024 * 1024 * 1024 };
 
 /* What is known of one home partition while it is ours. */
 struct wb_part {
@@ -159,6 +159,9 @@ struct wb_shell {
     size_t consumed_bytes;
     int64_t now_ms;
     uint32_t next_task_partition;
+    struct wb_buf value;          /* one encoded record */
+    uint64_t entropy[WB_ENTROPY]; /* random numbers, drawn in advance */
+    size_t entropy_left;
 
     struct wb_planner_metrics metrics;
 };
