@@ -190,7 +190,7 @@ static enum wb_rc save(struct wb_shell *shell, struct wb_loaded *loaded, enum wb
                          ticket_of(job ? 0 : 1, link->partition), err) != WB_OK)
         return WB_ERROR;
     return job ? wb_ledger_put_job(loaded->part->ledger, link->key, link->job, loaded->lane, bytes,
-                                   err)
+                                   &loaded->row, err)
                : wb_ledger_put_replica(loaded->part->ledger, link->key, bytes, err);
 }
 

@@ -24,7 +24,10 @@ static const char schema[] =
 
 enum statement {
     PUT_JOB,
+    MOVE_JOB,
+    SET_JOB,
     DEL_JOB,
+    DEL_JOB_ROW,
     PUT_REPLICA,
     DEL_REPLICA,
     GET_JOB,
@@ -42,10 +45,14 @@ enum statement {
 static const char *const statements[STATEMENT_COUNT] = {
     [PUT_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(key) DO UPDATE SET "
                 "queue=?2, lane=?3, standing=?4, bytes=?5, due=?6, record=?7",
+    [MOVE_JOB] = "UPDATE jobs SET queue=?2, lane=?3, standing=?4, bytes=?5, due=?6, record=?7 "
+                 "WHERE rowid=?1",
+    [SET_JOB] = "UPDATE jobs SET bytes=?5, record=?7 WHERE rowid=?1",
     [DEL_JOB] = "DELETE FROM jobs WHERE key=?1",
+    [DEL_JOB_ROW] = "DELETE FROM jobs WHERE rowid=?1",
     [PUT_REPLICA] = "INSERT INTO replicas VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET record=?2",
     [DEL_REPLICA] = "DELETE FROM replicas WHERE key=?1",
-    [GET_JOB] = "SELECT record, lane FROM jobs WHERE key=?1",
+    [GET_JOB] = "SELECT record, rowid, queue, lane, standing, due FROM jobs WHERE key=?1",
     [GET_REPLICA] = "SELECT record FROM replicas WHERE key=?1",
     [WAITING] = "SELECT key, due, rowid FROM jobs WHERE standing=1 AND queue=?1 AND lane=?2 "
                 "AND due<=?3 AND (due, rowid)>(?4, ?5) ORDER BY due, rowid LIMIT ?6",
@@ -263,22 +270,56 @@ static enum wb_rc run_key(struct wb_ledger *ledger, enum statement which, struct
     return wb_db_run(ledger->stmt[which], err);
 }
 
+static enum wb_lane lane_of(int number)
+{
+    return number == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL;
+}
+
+static enum wb_rc delete_job(struct wb_ledger *ledger, struct wb_span key,
+                             const struct wb_ledger_row *known, struct wb_err *err)
+{
+    if (!known)
+        return run_key(ledger, DEL_JOB, key, err);
+    if (!known->row)
+        return WB_OK;
+    (void)sqlite3_bind_int64(ledger->stmt[DEL_JOB_ROW], 1, known->row);
+    return wb_db_run(ledger->stmt[DEL_JOB_ROW], err);
+}
+
+/* Indexes are left alone where nothing changes that they hold. */
+static enum statement how_to_put(const struct wb_ledger_row *known, const char *queue,
+                                 const struct wb_job *job, enum wb_lane lane)
+{
+    if (!known || !known->row)
+        return PUT_JOB;
+    bool stays = known->lane == lane && known->standing == wb_standing_of(job) &&
+                 known->due_ms == job->due_ms && strcmp(known->queue, queue) == 0;
+    return stays ? SET_JOB : MOVE_JOB;
+}
+
 enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
-                             enum wb_lane lane, struct wb_span record, struct wb_err *err)
+                             enum wb_lane lane, struct wb_span record,
+                             const struct wb_ledger_row *known, struct wb_err *err)
 {
     char queue[WB_QUEUE_TEXT];
-    sqlite3_stmt *stmt = ledger->stmt[PUT_JOB];
     if (change(ledger, err) != WB_OK)
         return WB_ERROR;
     if (!record.data)
-        return run_key(ledger, DEL_JOB, key, err);
+        return delete_job(ledger, key, known, err);
     wb_queue_name(job, queue);
-    wb_db_bind_span(stmt, 1, key);
-    (void)sqlite3_bind_text(stmt, 2, queue, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int(stmt, 3, (int)lane);
-    (void)sqlite3_bind_int(stmt, 4, (int)wb_standing_of(job));
+    enum statement which = how_to_put(known, queue, job, lane);
+    sqlite3_stmt *stmt = ledger->stmt[which];
+    if (which == PUT_JOB)
+        wb_db_bind_span(stmt, 1, key);
+    else
+        (void)sqlite3_bind_int64(stmt, 1, known->row);
+    if (which != SET_JOB) {
+        (void)sqlite3_bind_text(stmt, 2, queue, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int(stmt, 3, (int)lane);
+        (void)sqlite3_bind_int(stmt, 4, (int)wb_standing_of(job));
+        (void)sqlite3_bind_int64(stmt, 6, job->due_ms);
+    }
     (void)sqlite3_bind_int64(stmt, 5, wb_plan_bytes(job));
-    (void)sqlite3_bind_int64(stmt, 6, job->due_ms);
     wb_db_bind_span(stmt, 7, record);
     return wb_db_run(stmt, err);
 }
@@ -294,9 +335,25 @@ enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
     return run_key(ledger, PUT_REPLICA, key, err);
 }
 
+static enum wb_standing standing_of(int number)
+{
+    return number > 0 && number < WB_STANDING_COUNT ? (enum wb_standing)number : WB_STANDING_NONE;
+}
+
+static struct wb_ledger_row row_of(sqlite3_stmt *stmt, struct wb_arena *arena)
+{
+    return (struct wb_ledger_row){
+        .row = sqlite3_column_int64(stmt, 1),
+        .queue = wb_arena_strdup(arena, (const char *)sqlite3_column_text(stmt, 2)),
+        .lane = lane_of(sqlite3_column_int(stmt, 3)),
+        .standing = standing_of(sqlite3_column_int(stmt, 4)),
+        .due_ms = sqlite3_column_int64(stmt, 5),
+    };
+}
+
 static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct wb_span key,
-                          struct wb_arena *arena, struct wb_span *ret, int *ret_lane,
-                          struct wb_err *err)
+                          struct wb_arena *arena, struct wb_span *ret,
+                          struct wb_ledger_row *ret_row, struct wb_err *err)
 {
     bool row;
     sqlite3_stmt *stmt = ledger->stmt[which];
@@ -307,8 +364,8 @@ static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct
     if (!row)
         return WB_OK;
     *ret = wb_arena_span(arena, wb_db_column_span(stmt, 0));
-    if (ret_lane)
-        *ret_lane = sqlite3_column_int(stmt, 1);
+    if (ret_row)
+        *ret_row = row_of(stmt, arena);
     (void)sqlite3_reset(stmt);
     return WB_OK;
 }
@@ -319,19 +376,13 @@ enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
     return get_one(ledger, GET_REPLICA, key, arena, ret, NULL, err);
 }
 
-static enum wb_lane lane_of(int number)
-{
-    return number == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL;
-}
-
 enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, enum wb_lane *ret_lane,
+                         struct wb_span *ret_job, struct wb_ledger_row *ret_row,
                          struct wb_span *ret_replica, struct wb_err *err)
 {
-    int lane = WB_LANE_SMALL;
-    if (get_one(ledger, GET_JOB, key, arena, ret_job, &lane, err) != WB_OK)
+    *ret_row = (struct wb_ledger_row){.queue = ""};
+    if (get_one(ledger, GET_JOB, key, arena, ret_job, ret_row, err) != WB_OK)
         return WB_ERROR;
-    *ret_lane = lane_of(lane);
     return wb_ledger_get_replica(ledger, key, arena, ret_replica, err);
 }
 
@@ -399,10 +450,10 @@ enum wb_rc wb_ledger_count(struct wb_ledger *ledger,
             return WB_ERROR;
         if (!row)
             return WB_OK;
-        int standing = sqlite3_column_int(stmt, 2);
-        if (standing > 0 && standing < WB_STANDING_COUNT)
+        enum wb_standing standing = standing_of(sqlite3_column_int(stmt, 2));
+        if (standing != WB_STANDING_NONE)
             visit(arg, (const char *)sqlite3_column_text(stmt, 0),
-                  lane_of(sqlite3_column_int(stmt, 1)), (enum wb_standing)standing,
-                  sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4));
+                  lane_of(sqlite3_column_int(stmt, 1)), standing, sqlite3_column_int64(stmt, 3),
+                  sqlite3_column_int64(stmt, 4));
     }
 }

@@ -40,17 +40,27 @@ void wb_ledger_rollback(struct wb_ledger *ledger);
 enum { WB_QUEUE_TEXT = 208 };
 void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT]);
 
-/* `record` is the encoded job or replica; data NULL: there is none any more. */
+/* How a ledger has a job. */
+struct wb_ledger_row {
+    int64_t row; /* 0: it has none */
+    const char *queue;
+    enum wb_lane lane;
+    enum wb_standing standing;
+    int64_t due_ms;
+};
+
+/* `record` is the encoded job or replica; data NULL: there is none any more. `known` is what _get
+ * said of the key, if nothing was put under it since; NULL when nobody asked. */
 enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
                              enum wb_lane lane, struct wb_span record,
-                             struct wb_err *err) WB_MUST_USE;
+                             const struct wb_ledger_row *known, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
                                  struct wb_span record, struct wb_err *err) WB_MUST_USE;
 
-/* Both encoded records of a link, copied into the arena; data NULL where there is none. The lane is
- * the one that the job was put with. */
+/* Both encoded records of a link, copied into the arena; data NULL where there is none. The row's
+ * texts are in the arena, too. */
 enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, enum wb_lane *ret_lane,
+                         struct wb_span *ret_job, struct wb_ledger_row *ret_row,
                          struct wb_span *ret_replica, struct wb_err *err) WB_MUST_USE;
 /* The replica alone. */
 enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,

@@ -41,25 +41,24 @@ static enum wb_rc decode(struct wb_shell *shell, enum wb_record_type type, struc
 
 static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_err *err)
 {
-    char name[WB_QUEUE_TEXT];
     struct wb_span job;
     struct wb_span replica;
     void *job_record;
     void *replica_record;
     struct wb_link *link = &loaded->link;
-    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &loaded->lane, &replica,
+    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &loaded->row, &replica,
                       err) != WB_OK ||
         decode(shell, WB_RECORD_JOB, job, &job_record, err) != WB_OK ||
         decode(shell, WB_RECORD_REPLICA, replica, &replica_record, err) != WB_OK)
         return WB_ERROR;
     link->job = job_record;
     link->replica = replica_record;
-    loaded->standing = wb_standing_of(link->job);
     if (!link->job)
         return WB_OK;
     /* It counts as the ledger has it, whatever the rules say by now. */
-    wb_queue_name(link->job, name);
-    loaded->queue = wb_queue_of(shell, name);
+    loaded->queue = wb_queue_of(shell, loaded->row.queue);
+    loaded->lane = loaded->row.lane;
+    loaded->standing = loaded->row.standing;
     loaded->bytes = wb_plan_bytes(link->job);
     return WB_OK;
 }

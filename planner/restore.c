@@ -20,7 +20,8 @@ static enum wb_rc take_job(struct restoring *restoring, struct wb_ledger *ledger
     void *record;
     struct wb_shell *shell = restoring->shell;
     if (!message->value.data)
-        return wb_ledger_put_job(ledger, message->key, NULL, WB_LANE_SMALL, message->value, err);
+        return wb_ledger_put_job(ledger, message->key, NULL, WB_LANE_SMALL, message->value, NULL,
+                                 err);
     wb_arena_reset(shell->arena);
     if (wb_codec_decode_as(shell->codec, WB_RECORD_JOB, message->value, shell->arena, &record,
                            err) != WB_OK)
@@ -29,7 +30,7 @@ static enum wb_rc take_job(struct restoring *restoring, struct wb_ledger *ledger
         wb_catalog_policy(shell, ((struct wb_job *)record)->target,
                           ((struct wb_job *)record)->source, ((struct wb_job *)record)->path);
     return wb_ledger_put_job(ledger, message->key, record, wb_plan_lane(&policy, record),
-                             message->value, err);
+                             message->value, NULL, err);
 }
 
 static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_err *err)

@@ -37,6 +37,7 @@ struct wb_loaded {
     struct wb_link link;
     struct wb_part *part;
     struct wb_policy policy;
+    struct wb_ledger_row row;  /* of the job, before the turn */
     enum wb_standing standing; /* as it counts now */
     enum wb_lane lane;
     struct wb_queue *queue;

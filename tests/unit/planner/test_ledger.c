@@ -51,7 +51,7 @@ static void put(struct fixture *fixture, const char *key, enum wb_job_state stat
     const struct wb_job job = {
         .target = "b", .source = "a", .state = state, .priority = priority, .due_ms = due_ms};
     check_ok(wb_ledger_put_job(fixture->ledger, wb_span_str(key), &job, WB_LANE_SMALL,
-                               wb_span_str("record"), &err));
+                               wb_span_str("record"), NULL, &err));
 }
 
 static void what_is_not_committed_never_was(void **state)
@@ -60,11 +60,11 @@ static void what_is_not_committed_never_was(void **state)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
-    enum wb_lane lane;
+    struct wb_ledger_row row;
     put(fixture, "one", WB_JOB_WAITING, 0, 1);
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
     reopen(fixture);
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &lane,
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
                            &replica, &err));
     assert_null(job.data);
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
@@ -76,7 +76,7 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
-    enum wb_lane lane;
+    struct wb_ledger_row row;
     put(fixture, "one", WB_JOB_WAITING, 0, 1);
     check_ok(
         wb_ledger_put_replica(fixture->ledger, wb_span_str("one"), wb_span_str("proof"), &err));
@@ -84,7 +84,7 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_REPLICAS, 9);
     check_ok(wb_ledger_commit(fixture->ledger, &err));
     reopen(fixture);
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &lane,
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
                            &replica, &err));
     check_span(job, "record");
     check_span(replica, "proof");
@@ -118,6 +118,53 @@ static void who_waits_comes_by_time_within_its_queue(void **state)
     check_ok(wb_ledger_overdue(fixture->ledger, 100, 8, fixture->arena, keys, &count, &err));
     assert_int_equal(count, 1);
     check_span(keys[0], "flying");
+}
+
+static void known(struct fixture *fixture, enum wb_job_state state, int64_t due_ms,
+                  struct wb_span record)
+{
+    struct wb_err err;
+    struct wb_span job;
+    struct wb_span replica;
+    struct wb_ledger_row row;
+    const struct wb_job changed = {.target = "b", .source = "a", .state = state, .due_ms = due_ms};
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
+                           &replica, &err));
+    check_ok(wb_ledger_put_job(fixture->ledger, wb_span_str("one"), &changed, WB_LANE_SMALL, record,
+                               &row, &err));
+}
+
+static void who_is_known_is_found_as_it_was_put_last(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_span keys[8];
+    struct wb_span job;
+    struct wb_span replica;
+    struct wb_ledger_row row;
+    size_t count;
+    known(fixture, WB_JOB_WAITING, 20, wb_span_str("first"));
+    known(fixture, WB_JOB_WAITING, 20, wb_span_str("same place"));
+    check_ok(wb_ledger_waiting(fixture->ledger, "b/a//0", WB_LANE_SMALL, 100, 8, fixture->arena,
+                               NULL, keys, &count, &err));
+    assert_int_equal(count, 1);
+    known(fixture, WB_JOB_COPYING, 30, wb_span_str("moved"));
+    check_ok(wb_ledger_waiting(fixture->ledger, "b/a//0", WB_LANE_SMALL, 100, 8, fixture->arena,
+                               NULL, keys, &count, &err));
+    assert_int_equal(count, 0);
+    check_ok(wb_ledger_overdue(fixture->ledger, 30, 8, fixture->arena, keys, &count, &err));
+    assert_int_equal(count, 1);
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
+                           &replica, &err));
+    check_span(job, "moved");
+    assert_int_equal(row.due_ms, 30);
+    assert_int_equal(row.standing, WB_STANDING_FLIGHT);
+    known(fixture, WB_JOB_COPYING, 30, wb_span_of(NULL, 0));
+    known(fixture, WB_JOB_COPYING, 30, wb_span_of(NULL, 0));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
+                           &replica, &err));
+    assert_null(job.data);
+    assert_int_equal(row.row, 0);
 }
 
 static void a_walk_goes_on_where_it_stopped(void **state)
@@ -160,6 +207,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_commit_keeps_records_and_their_place_together, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_waits_comes_by_time_within_its_queue, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_is_known_is_found_as_it_was_put_last, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_walk_goes_on_where_it_stopped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_compared_is_kept_with_the_ledger, set_up,
