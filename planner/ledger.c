@@ -9,6 +9,7 @@
 enum {
     SCHEMA_VERSION = 2,
     PATH_BYTES = 600,
+    UNSAVED_MOST = 2048, /* changes that a kill costs, and that are to be read again */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
      * what was deleted meanwhile. */
     STALE_MS = 12 * 3600 * 1000
@@ -68,7 +69,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 
 struct place {
     int64_t next;
-    bool dirty;
+    int64_t saved;
 };
 
 struct wb_ledger {
@@ -77,7 +78,10 @@ struct wb_ledger {
     struct place jobs;
     struct place replicas;
     uint64_t seen;
-    bool changing;
+    uint64_t seen_saved;
+    bool begun;    /* a transaction of SQLite: what is not saved */
+    bool changing; /* since the last commit */
+    int64_t unsaved;
 };
 
 enum wb_standing wb_standing_of(const struct wb_job *job)
@@ -126,13 +130,13 @@ static enum wb_rc load_place(struct wb_ledger *ledger, enum wb_topic topic, stru
 {
     bool row;
     sqlite3_stmt *stmt = ledger->stmt[GET_PLACE];
-    place->next = -1;
+    place->next = place->saved = -1;
     (void)sqlite3_bind_int(stmt, 1, (int)topic);
     if (wb_db_step(stmt, &row, err) != WB_OK)
         return WB_ERROR;
     if (!row)
         return WB_OK;
-    place->next = sqlite3_column_int64(stmt, 0);
+    place->next = place->saved = sqlite3_column_int64(stmt, 0);
     *stale |= wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1) > STALE_MS;
     (void)sqlite3_reset(stmt);
     return WB_OK;
@@ -148,7 +152,7 @@ static enum wb_rc load(struct wb_ledger *ledger, struct wb_err *err)
         load_place(ledger, WB_TOPIC_REPLICAS, &ledger->replicas, &stale, err) != WB_OK ||
         load_place(ledger, WB_TOPIC_SETTINGS, &seen, &ignored, err) != WB_OK)
         return WB_ERROR;
-    ledger->seen = seen.next < 0 ? 0 : (uint64_t)seen.next;
+    ledger->seen = ledger->seen_saved = seen.next < 0 ? 0 : (uint64_t)seen.next;
     return stale ? wb_ledger_reset(ledger, err) : WB_OK;
 }
 
@@ -169,11 +173,39 @@ enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledge
     return WB_OK;
 }
 
+static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
+                            struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
+    (void)sqlite3_bind_int(stmt, 1, (int)topic);
+    (void)sqlite3_bind_int64(stmt, 2, next);
+    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
+    return wb_db_run(stmt, err);
+}
+
+static enum wb_rc save(struct wb_ledger *ledger, struct wb_err *err)
+{
+    if (!ledger->begun)
+        return WB_OK;
+    if (put_place(ledger, WB_TOPIC_JOBS, ledger->jobs.next, err) != WB_OK ||
+        put_place(ledger, WB_TOPIC_REPLICAS, ledger->replicas.next, err) != WB_OK ||
+        wb_db_exec(ledger->db, "COMMIT", err) != WB_OK)
+        return WB_ERROR;
+    ledger->begun = false;
+    ledger->unsaved = 0;
+    ledger->jobs.saved = ledger->jobs.next;
+    ledger->replicas.saved = ledger->replicas.next;
+    ledger->seen_saved = ledger->seen;
+    return WB_OK;
+}
+
 void wb_ledger_close(struct wb_ledger **ledger)
 {
+    struct wb_err ignored;
     if (!*ledger)
         return;
     wb_ledger_rollback(*ledger);
+    (void)!save(*ledger, &ignored);
     wb_db_close(&(*ledger)->db);
     free(*ledger);
     *ledger = NULL;
@@ -191,43 +223,26 @@ int64_t wb_ledger_next(const struct wb_ledger *ledger, enum wb_topic topic)
 
 void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t next)
 {
-    struct place *place = place_of(ledger, topic);
-    place->dirty |= place->next != next;
-    place->next = next;
+    place_of(ledger, topic)->next = next;
 }
 
 static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
 {
-    if (ledger->changing)
-        return WB_OK;
+    ledger->unsaved++;
     ledger->changing = true;
+    if (ledger->begun)
+        return WB_OK;
+    ledger->begun = true;
     return wb_db_exec(ledger->db, "BEGIN", err);
 }
 
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err)
 {
+    ledger->changing = true;
     wb_ledger_rollback(ledger);
-    ledger->jobs = ledger->replicas = (struct place){.next = -1};
-    ledger->seen = 0;
+    ledger->jobs = ledger->replicas = (struct place){-1, -1};
+    ledger->seen = ledger->seen_saved = 0;
     return wb_db_exec(ledger->db, "DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place", err);
-}
-
-static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
-                            struct wb_err *err)
-{
-    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
-    (void)sqlite3_bind_int(stmt, 1, (int)topic);
-    (void)sqlite3_bind_int64(stmt, 2, next);
-    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
-    return wb_db_run(stmt, err);
-}
-
-static enum wb_rc save_place(struct wb_ledger *ledger, enum wb_topic topic, struct wb_err *err)
-{
-    struct place *place = place_of(ledger, topic);
-    bool dirty = place->dirty;
-    place->dirty = false;
-    return dirty ? put_place(ledger, topic, place->next, err) : WB_OK;
 }
 
 uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
@@ -238,29 +253,36 @@ uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
 /* Kept in the row of the settings' place: it is what was last read of them. */
 enum wb_rc wb_ledger_set_seen(struct wb_ledger *ledger, uint64_t seen, struct wb_err *err)
 {
-    ledger->seen = seen & INT64_MAX;
     if (change(ledger, err) != WB_OK)
         return WB_ERROR;
+    ledger->seen = seen & INT64_MAX;
     return put_place(ledger, WB_TOPIC_SETTINGS, (int64_t)ledger->seen, err);
 }
 
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
 {
-    if (!ledger->changing && !ledger->jobs.dirty && !ledger->replicas.dirty)
-        return WB_OK;
-    if (change(ledger, err) != WB_OK || save_place(ledger, WB_TOPIC_JOBS, err) != WB_OK ||
-        save_place(ledger, WB_TOPIC_REPLICAS, err) != WB_OK)
+    bool moved =
+        ledger->jobs.next != ledger->jobs.saved || ledger->replicas.next != ledger->replicas.saved;
+    if (moved && change(ledger, err) != WB_OK)
+        return WB_ERROR;
+    if (ledger->unsaved >= UNSAVED_MOST && save(ledger, err) != WB_OK)
         return WB_ERROR;
     ledger->changing = false;
-    return wb_db_exec(ledger->db, "COMMIT", err);
+    return WB_OK;
 }
 
 void wb_ledger_rollback(struct wb_ledger *ledger)
 {
     struct wb_err ignored;
-    if (ledger->changing)
+    if (!ledger->changing)
+        return;
+    if (ledger->begun)
         (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);
-    ledger->changing = false;
+    ledger->begun = ledger->changing = false;
+    ledger->unsaved = 0;
+    ledger->jobs.next = ledger->jobs.saved;
+    ledger->replicas.next = ledger->replicas.saved;
+    ledger->seen = ledger->seen_saved;
 }
 
 static enum wb_rc run_key(struct wb_ledger *ledger, enum statement which, struct wb_span key,

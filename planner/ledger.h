@@ -1,6 +1,8 @@
 /* The planner's memory of one partition: what is in flight and what is proved, in SQLite. It is a
- * cache of the changelog topics jobs and replicas: each commit holds the offsets that it reflects,
- * and a ledger that is lost, damaged or old is read again from the log. One thread. */
+ * cache of the changelog topics jobs and replicas: what is saved holds the offsets that it
+ * reflects, and a ledger that is lost, damaged or old is read again from the log. Several turns are
+ * saved together, so a page that they all change is written once; whoever is killed before reads
+ * them again. One thread. */
 #ifndef WB_PLANNER_LEDGER_H
 #define WB_PLANNER_LEDGER_H
 
@@ -22,7 +24,8 @@ enum wb_standing wb_standing_of(const struct wb_job *job);
 /* `folder` exists. The caller closes. */
 enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledger **ret,
                           struct wb_err *err) WB_MUST_USE;
-void wb_ledger_close(struct wb_ledger **ledger); /* what is not committed is lost; NULL is fine */
+/* Saves what is committed, the rest is lost. NULL is fine. */
+void wb_ledger_close(struct wb_ledger **ledger);
 
 /* Next offset to read of a changelog topic (JOBS, REPLICAS); -1: from the start. */
 int64_t wb_ledger_next(const struct wb_ledger *ledger, enum wb_topic topic);
@@ -30,9 +33,10 @@ void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t n
 /* Forgets everything. */
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
 
-/* Changes gather in a transaction that the first of them begins. _commit and _rollback without one
- * do nothing. */
+/* The changes since the last commit belong to the ledger from now on. */
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
+/* Where anything was changed since the last commit, the ledger is what it was when it was last
+ * saved, with the offsets of then: what was committed since is to be read from the log again. */
 void wb_ledger_rollback(struct wb_ledger *ledger);
 
 /* Jobs that wait for the same things stand in one queue: those of one source, target, rule and

@@ -157,12 +157,10 @@ static enum wb_rc undo(struct wb_shell *shell, struct wb_err *err)
     wb_log_err(WB_LOG_WARN, "turn undone", err);
     if (wb_txn_abort(shell->producer, err) != WB_OK || seek_back(shell, err) != WB_OK)
         return WB_ERROR;
-    for (int32_t p = 0; p < shell->partitions; p++) {
-        struct wb_part *part = &shell->parts[p];
-        if (part->ledger)
-            wb_ledger_rollback(part->ledger);
-        memcpy(part->next, part->begun, sizeof(part->next));
-    }
+    for (int32_t p = 0; p < shell->partitions; p++)
+        memcpy(shell->parts[p].next, shell->parts[p].begun, sizeof(shell->parts[p].next));
+    if (wb_restore_undone(shell, err) != WB_OK)
+        return WB_ERROR;
     wb_turn_reset(shell);
     wb_catalog_compare(shell);
     return wb_queues_count(shell, err);

@@ -96,6 +96,20 @@ static enum wb_rc catch_up(struct wb_shell *shell, enum wb_topic topic, const in
     return WB_OK;
 }
 
+static enum wb_rc read_log(struct wb_shell *shell, const int32_t *partitions, size_t count,
+                           struct wb_err *err)
+{
+    if (check_ends(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
+        check_ends(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK ||
+        catch_up(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
+        catch_up(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
+        if (wb_ledger_commit(shell->parts[partitions[i]].ledger, err) != WB_OK)
+            return WB_ERROR;
+    return WB_OK;
+}
+
 enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
                       struct wb_err *err)
 {
@@ -104,15 +118,23 @@ enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t 
         if (wb_ledger_open(shell->slot.folder, partitions[i], &part->ledger, err) != WB_OK)
             return WB_ERROR;
     }
-    if (check_ends(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
-        check_ends(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK ||
-        catch_up(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
-        catch_up(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK)
+    if (read_log(shell, partitions, count, err) != WB_OK)
         return WB_ERROR;
-    for (size_t i = 0; i < count; i++) {
-        if (wb_ledger_commit(shell->parts[partitions[i]].ledger, err) != WB_OK)
-            return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
         shell->parts[partitions[i]].ours = true;
-    }
     return WB_OK;
+}
+
+enum wb_rc wb_restore_undone(struct wb_shell *shell, struct wb_err *err)
+{
+    size_t count = 0;
+    int32_t *partitions WB_AUTO(wb_free_ptr) =
+        wb_xcalloc((size_t)shell->partitions, sizeof(*partitions));
+    for (int32_t p = 0; p < shell->partitions; p++) {
+        if (!shell->parts[p].ours)
+            continue;
+        wb_ledger_rollback(shell->parts[p].ledger);
+        partitions[count++] = p;
+    }
+    return read_log(shell, partitions, count, err);
 }

@@ -279,6 +279,8 @@ void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t p
 /* Opens the ledgers of partitions that became ours and brings them up to date with the log. */
 enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
                       struct wb_err *err) WB_MUST_USE;
+/* Takes the turn's changes out of the ledgers, and reads what was not saved from the log again. */
+enum wb_rc wb_restore_undone(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 
 /* ---- catalog.c ---- */
 

@@ -95,6 +95,55 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
 }
 
+static bool has(struct fixture *fixture, const char *key)
+{
+    struct wb_err err;
+    struct wb_span job;
+    struct wb_span replica;
+    struct wb_ledger_row row;
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str(key), fixture->arena, &job, &row, &replica,
+                           &err));
+    return job.data != NULL;
+}
+
+static void a_rollback_goes_back_to_what_was_saved_with_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    put(fixture, "saved", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    reopen(fixture);
+    put(fixture, "committed", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 6);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    wb_ledger_rollback(fixture->ledger); /* of nothing */
+    assert_true(has(fixture, "committed"));
+    put(fixture, "undone", WB_JOB_WAITING, 0, 1);
+    wb_ledger_rollback(fixture->ledger);
+    assert_true(has(fixture, "saved"));
+    assert_false(has(fixture, "committed"));
+    assert_false(has(fixture, "undone"));
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
+}
+
+static void what_is_not_saved_is_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    for (int i = 1; i <= 10000; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "%d", i);
+        put(fixture, key, WB_JOB_WAITING, 0, 1);
+        wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, i);
+        check_ok(wb_ledger_commit(fixture->ledger, &err));
+    }
+    put(fixture, "undone", WB_JOB_WAITING, 0, 1);
+    wb_ledger_rollback(fixture->ledger);
+    assert_in_range(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 7000, 10000);
+    assert_true(has(fixture, "7000"));
+}
+
 static void who_waits_comes_by_time_within_its_queue(void **state)
 {
     struct fixture *fixture = *state;
@@ -206,6 +255,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_committed_never_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_commit_keeps_records_and_their_place_together, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_rollback_goes_back_to_what_was_saved_with_its_place,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_saved_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_waits_comes_by_time_within_its_queue, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_is_known_is_found_as_it_was_put_last, set_up,
