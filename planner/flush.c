@@ -190,8 +190,8 @@ static enum wb_rc save(struct wb_shell *shell, struct wb_loaded *loaded, enum wb
                          ticket_of(job ? 0 : 1, link->partition), err) != WB_OK)
         return WB_ERROR;
     return job ? wb_ledger_put_job(loaded->part->ledger, link->key, link->job, loaded->lane, bytes,
-                                   &loaded->row, err)
-               : wb_ledger_put_replica(loaded->part->ledger, link->key, bytes, err);
+                                   &loaded->known, err)
+               : wb_ledger_put_replica(loaded->part->ledger, link->key, bytes, &loaded->known, err);
 }
 
 static enum wb_rc save_links(struct wb_shell *shell, struct wb_err *err)

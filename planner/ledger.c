@@ -5,9 +5,10 @@
 
 #include "core/base/clock.h"
 #include "core/base/db.h"
+#include "core/base/hash.h"
 
 enum {
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
     PATH_BYTES = 600,
     UNSAVED_MOST = 2048, /* changes that a kill costs, and that are to be read again */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
@@ -15,21 +16,25 @@ enum {
     STALE_MS = 12 * 3600 * 1000
 };
 
+/* Keys are long and their order is not that of the work: rows are found by a hash, so that the
+ * index is a fraction of the table and stays in the cache. */
 static const char schema[] =
-    "CREATE TABLE jobs(key BLOB PRIMARY KEY, queue TEXT NOT NULL, lane INT NOT NULL,"
-    " standing INT NOT NULL, bytes INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
+    "CREATE TABLE jobs(hash INT NOT NULL, key BLOB NOT NULL, queue TEXT NOT NULL, lane INT NOT "
+    "NULL, standing INT NOT NULL, bytes INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX jobs_hash ON jobs(hash);"
     "CREATE INDEX jobs_waiting ON jobs(standing, queue, lane, due);"
     "CREATE INDEX jobs_due ON jobs(due) WHERE standing >= 2;"
-    "CREATE TABLE replicas(key BLOB PRIMARY KEY, record BLOB NOT NULL);"
+    "CREATE TABLE replicas(hash INT NOT NULL, key BLOB NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX replicas_hash ON replicas(hash);"
     "CREATE TABLE place(topic INT PRIMARY KEY, next INT NOT NULL, saved_ms INT NOT NULL);";
 
 enum statement {
-    PUT_JOB,
+    ADD_JOB,
     MOVE_JOB,
     SET_JOB,
     DEL_JOB,
-    DEL_JOB_ROW,
-    PUT_REPLICA,
+    ADD_REPLICA,
+    SET_REPLICA,
     DEL_REPLICA,
     GET_JOB,
     GET_REPLICA,
@@ -44,17 +49,17 @@ enum statement {
 };
 
 static const char *const statements[STATEMENT_COUNT] = {
-    [PUT_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(key) DO UPDATE SET "
-                "queue=?2, lane=?3, standing=?4, bytes=?5, due=?6, record=?7",
-    [MOVE_JOB] = "UPDATE jobs SET queue=?2, lane=?3, standing=?4, bytes=?5, due=?6, record=?7 "
+    [ADD_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [MOVE_JOB] = "UPDATE jobs SET queue=?3, lane=?4, standing=?5, bytes=?6, due=?7, record=?8 "
                  "WHERE rowid=?1",
-    [SET_JOB] = "UPDATE jobs SET bytes=?5, record=?7 WHERE rowid=?1",
-    [DEL_JOB] = "DELETE FROM jobs WHERE key=?1",
-    [DEL_JOB_ROW] = "DELETE FROM jobs WHERE rowid=?1",
-    [PUT_REPLICA] = "INSERT INTO replicas VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET record=?2",
-    [DEL_REPLICA] = "DELETE FROM replicas WHERE key=?1",
-    [GET_JOB] = "SELECT record, rowid, queue, lane, standing, due FROM jobs WHERE key=?1",
-    [GET_REPLICA] = "SELECT record FROM replicas WHERE key=?1",
+    [SET_JOB] = "UPDATE jobs SET bytes=?6, record=?8 WHERE rowid=?1",
+    [DEL_JOB] = "DELETE FROM jobs WHERE rowid=?1",
+    [ADD_REPLICA] = "INSERT INTO replicas VALUES(?1,?2,?3)",
+    [SET_REPLICA] = "UPDATE replicas SET record=?3 WHERE rowid=?1",
+    [DEL_REPLICA] = "DELETE FROM replicas WHERE rowid=?1",
+    [GET_JOB] = "SELECT rowid, record, queue, lane, standing, due FROM jobs WHERE hash=?1 AND "
+                "key=?2",
+    [GET_REPLICA] = "SELECT rowid, record FROM replicas WHERE hash=?1 AND key=?2",
     [WAITING] = "SELECT key, due, rowid FROM jobs WHERE standing=1 AND queue=?1 AND lane=?2 "
                 "AND due<=?3 AND (due, rowid)>(?4, ?5) ORDER BY due, rowid LIMIT ?6",
     [WALK_JOBS] = "SELECT key, 0, rowid FROM jobs WHERE rowid>?1 ORDER BY rowid LIMIT ?2",
@@ -285,11 +290,20 @@ void wb_ledger_rollback(struct wb_ledger *ledger)
     ledger->seen = ledger->seen_saved;
 }
 
-static enum wb_rc run_key(struct wb_ledger *ledger, enum statement which, struct wb_span key,
+/* ---- one link ---- */
+
+static void bind_key(sqlite3_stmt *stmt, struct wb_span key)
+{
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)wb_hash64_of(key));
+    wb_db_bind_span(stmt, 2, key);
+}
+
+/* Where true, the statement stands on the row and is to be reset. */
+static enum wb_rc look_up(sqlite3_stmt *stmt, struct wb_span key, bool *ret_found,
                           struct wb_err *err)
 {
-    wb_db_bind_span(ledger->stmt[which], 1, key);
-    return wb_db_run(ledger->stmt[which], err);
+    bind_key(stmt, key);
+    return wb_db_step(stmt, ret_found, err);
 }
 
 static enum wb_lane lane_of(int number)
@@ -297,97 +311,44 @@ static enum wb_lane lane_of(int number)
     return number == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL;
 }
 
-static enum wb_rc delete_job(struct wb_ledger *ledger, struct wb_span key,
-                             const struct wb_ledger_row *known, struct wb_err *err)
-{
-    if (!known)
-        return run_key(ledger, DEL_JOB, key, err);
-    if (!known->row)
-        return WB_OK;
-    (void)sqlite3_bind_int64(ledger->stmt[DEL_JOB_ROW], 1, known->row);
-    return wb_db_run(ledger->stmt[DEL_JOB_ROW], err);
-}
-
-/* Indexes are left alone where nothing changes that they hold. */
-static enum statement how_to_put(const struct wb_ledger_row *known, const char *queue,
-                                 const struct wb_job *job, enum wb_lane lane)
-{
-    if (!known || !known->row)
-        return PUT_JOB;
-    bool stays = known->lane == lane && known->standing == wb_standing_of(job) &&
-                 known->due_ms == job->due_ms && strcmp(known->queue, queue) == 0;
-    return stays ? SET_JOB : MOVE_JOB;
-}
-
-enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
-                             enum wb_lane lane, struct wb_span record,
-                             const struct wb_ledger_row *known, struct wb_err *err)
-{
-    char queue[WB_QUEUE_TEXT];
-    if (change(ledger, err) != WB_OK)
-        return WB_ERROR;
-    if (!record.data)
-        return delete_job(ledger, key, known, err);
-    wb_queue_name(job, queue);
-    enum statement which = how_to_put(known, queue, job, lane);
-    sqlite3_stmt *stmt = ledger->stmt[which];
-    if (which == PUT_JOB)
-        wb_db_bind_span(stmt, 1, key);
-    else
-        (void)sqlite3_bind_int64(stmt, 1, known->row);
-    if (which != SET_JOB) {
-        (void)sqlite3_bind_text(stmt, 2, queue, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int(stmt, 3, (int)lane);
-        (void)sqlite3_bind_int(stmt, 4, (int)wb_standing_of(job));
-        (void)sqlite3_bind_int64(stmt, 6, job->due_ms);
-    }
-    (void)sqlite3_bind_int64(stmt, 5, wb_plan_bytes(job));
-    wb_db_bind_span(stmt, 7, record);
-    return wb_db_run(stmt, err);
-}
-
-enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
-                                 struct wb_span record, struct wb_err *err)
-{
-    if (change(ledger, err) != WB_OK)
-        return WB_ERROR;
-    if (!record.data)
-        return run_key(ledger, DEL_REPLICA, key, err);
-    wb_db_bind_span(ledger->stmt[PUT_REPLICA], 2, record);
-    return run_key(ledger, PUT_REPLICA, key, err);
-}
-
 static enum wb_standing standing_of(int number)
 {
     return number > 0 && number < WB_STANDING_COUNT ? (enum wb_standing)number : WB_STANDING_NONE;
 }
 
-static struct wb_ledger_row row_of(sqlite3_stmt *stmt, struct wb_arena *arena)
+static enum wb_rc get_job(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                          struct wb_span *ret, struct wb_ledger_known *known, struct wb_err *err)
 {
-    return (struct wb_ledger_row){
-        .row = sqlite3_column_int64(stmt, 1),
-        .queue = wb_arena_strdup(arena, (const char *)sqlite3_column_text(stmt, 2)),
-        .lane = lane_of(sqlite3_column_int(stmt, 3)),
-        .standing = standing_of(sqlite3_column_int(stmt, 4)),
-        .due_ms = sqlite3_column_int64(stmt, 5),
-    };
+    bool found;
+    sqlite3_stmt *stmt = ledger->stmt[GET_JOB];
+    *ret = wb_span_of(NULL, 0);
+    if (look_up(stmt, key, &found, err) != WB_OK)
+        return WB_ERROR;
+    if (!found)
+        return WB_OK;
+    known->job = sqlite3_column_int64(stmt, 0);
+    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 1));
+    known->queue = wb_arena_strdup(arena, (const char *)sqlite3_column_text(stmt, 2));
+    known->lane = lane_of(sqlite3_column_int(stmt, 3));
+    known->standing = standing_of(sqlite3_column_int(stmt, 4));
+    known->due_ms = sqlite3_column_int64(stmt, 5);
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
 }
 
-static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct wb_span key,
-                          struct wb_arena *arena, struct wb_span *ret,
-                          struct wb_ledger_row *ret_row, struct wb_err *err)
+static enum wb_rc get_replica(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                              struct wb_span *ret, int64_t *ret_row, struct wb_err *err)
 {
-    bool row;
-    sqlite3_stmt *stmt = ledger->stmt[which];
+    bool found;
+    sqlite3_stmt *stmt = ledger->stmt[GET_REPLICA];
     *ret = wb_span_of(NULL, 0);
-    wb_db_bind_span(stmt, 1, key);
-    if (wb_db_step(stmt, &row, err) != WB_OK)
+    *ret_row = 0;
+    if (look_up(stmt, key, &found, err) != WB_OK)
         return WB_ERROR;
-    if (!row)
+    if (!found)
         return WB_OK;
-    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 0));
-    if (ret_row)
-        *ret_row = row_of(stmt, arena);
+    *ret_row = sqlite3_column_int64(stmt, 0);
+    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 1));
     (void)sqlite3_reset(stmt);
     return WB_OK;
 }
@@ -395,18 +356,105 @@ static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct
 enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
                                  struct wb_arena *arena, struct wb_span *ret, struct wb_err *err)
 {
-    return get_one(ledger, GET_REPLICA, key, arena, ret, NULL, err);
+    int64_t row;
+    return get_replica(ledger, key, arena, ret, &row, err);
 }
 
 enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, struct wb_ledger_row *ret_row,
-                         struct wb_span *ret_replica, struct wb_err *err)
+                         struct wb_span *ret_job, struct wb_span *ret_replica,
+                         struct wb_ledger_known *ret_known, struct wb_err *err)
 {
-    *ret_row = (struct wb_ledger_row){.queue = ""};
-    if (get_one(ledger, GET_JOB, key, arena, ret_job, ret_row, err) != WB_OK)
+    *ret_known = (struct wb_ledger_known){.queue = ""};
+    if (get_job(ledger, key, arena, ret_job, ret_known, err) != WB_OK)
         return WB_ERROR;
-    return wb_ledger_get_replica(ledger, key, arena, ret_replica, err);
+    return get_replica(ledger, key, arena, ret_replica, &ret_known->replica, err);
 }
+
+/* The row of a key when nobody knows it. */
+static enum wb_rc find_row(struct wb_ledger *ledger, enum statement which, struct wb_span key,
+                           int64_t *ret, struct wb_err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = ledger->stmt[which];
+    *ret = 0;
+    if (look_up(stmt, key, &found, err) != WB_OK)
+        return WB_ERROR;
+    if (!found)
+        return WB_OK;
+    *ret = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+static enum wb_rc delete_row(struct wb_ledger *ledger, enum statement which, int64_t row,
+                             struct wb_err *err)
+{
+    if (!row)
+        return WB_OK;
+    (void)sqlite3_bind_int64(ledger->stmt[which], 1, row);
+    return wb_db_run(ledger->stmt[which], err);
+}
+
+/* Indexes are left alone where nothing changes that they hold. */
+static enum statement how_to_put(int64_t row, const struct wb_ledger_known *known,
+                                 const char *queue, const struct wb_job *job, enum wb_lane lane)
+{
+    if (!row)
+        return ADD_JOB;
+    bool stays = known && known->lane == lane && known->standing == wb_standing_of(job) &&
+                 known->due_ms == job->due_ms && strcmp(known->queue, queue) == 0;
+    return stays ? SET_JOB : MOVE_JOB;
+}
+
+enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
+                             enum wb_lane lane, struct wb_span record,
+                             const struct wb_ledger_known *known, struct wb_err *err)
+{
+    char queue[WB_QUEUE_TEXT];
+    int64_t row = known ? known->job : 0;
+    if (change(ledger, err) != WB_OK ||
+        (!known && find_row(ledger, GET_JOB, key, &row, err) != WB_OK))
+        return WB_ERROR;
+    if (!record.data)
+        return delete_row(ledger, DEL_JOB, row, err);
+    wb_queue_name(job, queue);
+    enum statement which = how_to_put(row, known, queue, job, lane);
+    sqlite3_stmt *stmt = ledger->stmt[which];
+    if (which == ADD_JOB)
+        bind_key(stmt, key);
+    else
+        (void)sqlite3_bind_int64(stmt, 1, row);
+    if (which != SET_JOB) {
+        (void)sqlite3_bind_text(stmt, 3, queue, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int(stmt, 4, (int)lane);
+        (void)sqlite3_bind_int(stmt, 5, (int)wb_standing_of(job));
+        (void)sqlite3_bind_int64(stmt, 7, job->due_ms);
+    }
+    (void)sqlite3_bind_int64(stmt, 6, wb_plan_bytes(job));
+    wb_db_bind_span(stmt, 8, record);
+    return wb_db_run(stmt, err);
+}
+
+enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
+                                 struct wb_span record, const struct wb_ledger_known *known,
+                                 struct wb_err *err)
+{
+    int64_t row = known ? known->replica : 0;
+    if (change(ledger, err) != WB_OK ||
+        (!known && find_row(ledger, GET_REPLICA, key, &row, err) != WB_OK))
+        return WB_ERROR;
+    if (!record.data)
+        return delete_row(ledger, DEL_REPLICA, row, err);
+    sqlite3_stmt *stmt = ledger->stmt[row ? SET_REPLICA : ADD_REPLICA];
+    if (row)
+        (void)sqlite3_bind_int64(stmt, 1, row);
+    else
+        bind_key(stmt, key);
+    wb_db_bind_span(stmt, 3, record);
+    return wb_db_run(stmt, err);
+}
+
+/* ---- many ---- */
 
 /* Adds the keys that a bound statement gives; `place` becomes that of the last one. */
 static enum wb_rc gather(sqlite3_stmt *stmt, struct wb_arena *arena, struct wb_ledger_place *place,

@@ -44,10 +44,11 @@ void wb_ledger_rollback(struct wb_ledger *ledger);
 enum { WB_QUEUE_TEXT = 208 };
 void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT]);
 
-/* How a ledger has a job. */
-struct wb_ledger_row {
-    int64_t row; /* 0: it has none */
-    const char *queue;
+/* How a ledger has a link. */
+struct wb_ledger_known {
+    int64_t job; /* rows; 0: it has none */
+    int64_t replica;
+    const char *queue; /* of the job, as the rest */
     enum wb_lane lane;
     enum wb_standing standing;
     int64_t due_ms;
@@ -57,15 +58,16 @@ struct wb_ledger_row {
  * said of the key, if nothing was put under it since; NULL when nobody asked. */
 enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
                              enum wb_lane lane, struct wb_span record,
-                             const struct wb_ledger_row *known, struct wb_err *err) WB_MUST_USE;
+                             const struct wb_ledger_known *known, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
-                                 struct wb_span record, struct wb_err *err) WB_MUST_USE;
+                                 struct wb_span record, const struct wb_ledger_known *known,
+                                 struct wb_err *err) WB_MUST_USE;
 
-/* Both encoded records of a link, copied into the arena; data NULL where there is none. The row's
- * texts are in the arena, too. */
+/* Both encoded records of a link, copied into the arena; data NULL where there is none. The texts
+ * of `ret_known` are in the arena, too. */
 enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, struct wb_ledger_row *ret_row,
-                         struct wb_span *ret_replica, struct wb_err *err) WB_MUST_USE;
+                         struct wb_span *ret_job, struct wb_span *ret_replica,
+                         struct wb_ledger_known *ret_known, struct wb_err *err) WB_MUST_USE;
 /* The replica alone. */
 enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
                                  struct wb_arena *arena, struct wb_span *ret,

@@ -46,7 +46,7 @@ static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct 
     void *job_record;
     void *replica_record;
     struct wb_link *link = &loaded->link;
-    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &loaded->row, &replica,
+    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &replica, &loaded->known,
                       err) != WB_OK ||
         decode(shell, WB_RECORD_JOB, job, &job_record, err) != WB_OK ||
         decode(shell, WB_RECORD_REPLICA, replica, &replica_record, err) != WB_OK)
@@ -56,9 +56,9 @@ static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct 
     if (!link->job)
         return WB_OK;
     /* It counts as the ledger has it, whatever the rules say by now. */
-    loaded->queue = wb_queue_of(shell, loaded->row.queue);
-    loaded->lane = loaded->row.lane;
-    loaded->standing = loaded->row.standing;
+    loaded->queue = wb_queue_of(shell, loaded->known.queue);
+    loaded->lane = loaded->known.lane;
+    loaded->standing = loaded->known.standing;
     loaded->bytes = wb_plan_bytes(link->job);
     return WB_OK;
 }

@@ -45,7 +45,7 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
     struct wb_err why;
     enum wb_rc rc = restoring->topic == WB_TOPIC_JOBS
                         ? take_job(restoring, ledger, message, &why)
-                        : wb_ledger_put_replica(ledger, message->key, message->value, &why);
+                        : wb_ledger_put_replica(ledger, message->key, message->value, NULL, &why);
     if (rc == WB_OK)
         return WB_OK;
     /* Only we write here; a record of a stranger must not stop the partition for ever. */

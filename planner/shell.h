@@ -37,8 +37,8 @@ struct wb_loaded {
     struct wb_link link;
     struct wb_part *part;
     struct wb_policy policy;
-    struct wb_ledger_row row;  /* of the job, before the turn */
-    enum wb_standing standing; /* as it counts now */
+    struct wb_ledger_known known; /* before the turn */
+    enum wb_standing standing;    /* as it counts now */
     enum wb_lane lane;
     struct wb_queue *queue;
     int64_t bytes;

@@ -60,12 +60,12 @@ static void what_is_not_committed_never_was(void **state)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
-    struct wb_ledger_row row;
+    struct wb_ledger_known known;
     put(fixture, "one", WB_JOB_WAITING, 0, 1);
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
     reopen(fixture);
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
-                           &replica, &err));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica,
+                           &known, &err));
     assert_null(job.data);
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
 }
@@ -76,16 +76,16 @@ static void a_commit_keeps_records_and_their_place_together(void **state)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
-    struct wb_ledger_row row;
+    struct wb_ledger_known known;
     put(fixture, "one", WB_JOB_WAITING, 0, 1);
-    check_ok(
-        wb_ledger_put_replica(fixture->ledger, wb_span_str("one"), wb_span_str("proof"), &err));
+    check_ok(wb_ledger_put_replica(fixture->ledger, wb_span_str("one"), wb_span_str("proof"), NULL,
+                                   &err));
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
     wb_ledger_set_next(fixture->ledger, WB_TOPIC_REPLICAS, 9);
     check_ok(wb_ledger_commit(fixture->ledger, &err));
     reopen(fixture);
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
-                           &replica, &err));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica,
+                           &known, &err));
     check_span(job, "record");
     check_span(replica, "proof");
     assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
@@ -100,9 +100,9 @@ static bool has(struct fixture *fixture, const char *key)
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
-    struct wb_ledger_row row;
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str(key), fixture->arena, &job, &row, &replica,
-                           &err));
+    struct wb_ledger_known known;
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str(key), fixture->arena, &job, &replica,
+                           &known, &err));
     return job.data != NULL;
 }
 
@@ -169,18 +169,18 @@ static void who_waits_comes_by_time_within_its_queue(void **state)
     check_span(keys[0], "flying");
 }
 
-static void known(struct fixture *fixture, enum wb_job_state state, int64_t due_ms,
-                  struct wb_span record)
+static void put_known(struct fixture *fixture, enum wb_job_state state, int64_t due_ms,
+                      struct wb_span record)
 {
     struct wb_err err;
     struct wb_span job;
     struct wb_span replica;
-    struct wb_ledger_row row;
+    struct wb_ledger_known known;
     const struct wb_job changed = {.target = "b", .source = "a", .state = state, .due_ms = due_ms};
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
-                           &replica, &err));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica,
+                           &known, &err));
     check_ok(wb_ledger_put_job(fixture->ledger, wb_span_str("one"), &changed, WB_LANE_SMALL, record,
-                               &row, &err));
+                               &known, &err));
 }
 
 static void who_is_known_is_found_as_it_was_put_last(void **state)
@@ -190,30 +190,30 @@ static void who_is_known_is_found_as_it_was_put_last(void **state)
     struct wb_span keys[8];
     struct wb_span job;
     struct wb_span replica;
-    struct wb_ledger_row row;
+    struct wb_ledger_known known;
     size_t count;
-    known(fixture, WB_JOB_WAITING, 20, wb_span_str("first"));
-    known(fixture, WB_JOB_WAITING, 20, wb_span_str("same place"));
+    put_known(fixture, WB_JOB_WAITING, 20, wb_span_str("first"));
+    put_known(fixture, WB_JOB_WAITING, 20, wb_span_str("same place"));
     check_ok(wb_ledger_waiting(fixture->ledger, "b/a//0", WB_LANE_SMALL, 100, 8, fixture->arena,
                                NULL, keys, &count, &err));
     assert_int_equal(count, 1);
-    known(fixture, WB_JOB_COPYING, 30, wb_span_str("moved"));
+    put_known(fixture, WB_JOB_COPYING, 30, wb_span_str("moved"));
     check_ok(wb_ledger_waiting(fixture->ledger, "b/a//0", WB_LANE_SMALL, 100, 8, fixture->arena,
                                NULL, keys, &count, &err));
     assert_int_equal(count, 0);
     check_ok(wb_ledger_overdue(fixture->ledger, 30, 8, fixture->arena, keys, &count, &err));
     assert_int_equal(count, 1);
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
-                           &replica, &err));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica,
+                           &known, &err));
     check_span(job, "moved");
-    assert_int_equal(row.due_ms, 30);
-    assert_int_equal(row.standing, WB_STANDING_FLIGHT);
-    known(fixture, WB_JOB_COPYING, 30, wb_span_of(NULL, 0));
-    known(fixture, WB_JOB_COPYING, 30, wb_span_of(NULL, 0));
-    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &row,
-                           &replica, &err));
+    assert_int_equal(known.due_ms, 30);
+    assert_int_equal(known.standing, WB_STANDING_FLIGHT);
+    put_known(fixture, WB_JOB_COPYING, 30, wb_span_of(NULL, 0));
+    put_known(fixture, WB_JOB_COPYING, 30, wb_span_of(NULL, 0));
+    check_ok(wb_ledger_get(fixture->ledger, wb_span_str("one"), fixture->arena, &job, &replica,
+                           &known, &err));
     assert_null(job.data);
-    assert_int_equal(row.row, 0);
+    assert_int_equal(known.job, 0);
 }
 
 static void a_walk_goes_on_where_it_stopped(void **state)
