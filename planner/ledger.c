@@ -10,7 +10,7 @@
 enum {
     SCHEMA_VERSION = 3,
     PATH_BYTES = 600,
-    UNSAVED_MOST = 2048, /* changes that a kill costs, and that are to be read again */
+    UNSAVED_MOST = 8192, /* changes that a kill costs, and that are to be read again */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
      * what was deleted meanwhile. */
     STALE_MS = 12 * 3600 * 1000
@@ -161,16 +161,24 @@ static enum wb_rc load(struct wb_ledger *ledger, struct wb_err *err)
     return stale ? wb_ledger_reset(ledger, err) : WB_OK;
 }
 
-enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledger **ret,
-                          struct wb_err *err)
+/* The slot's lock keeps others away: file locks at every look would cost more than the look. */
+static enum wb_rc tune(struct wb_ledger *ledger, int64_t cache_bytes, struct wb_err *err)
+{
+    char pragmas[96];
+    (void)snprintf(pragmas, sizeof(pragmas),
+                   "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-%lld",
+                   (long long)(cache_bytes / 1024));
+    return wb_db_exec(ledger->db, pragmas, err);
+}
+
+enum wb_rc wb_ledger_open(const char *folder, int32_t partition, int64_t cache_bytes,
+                          struct wb_ledger **ret, struct wb_err *err)
 {
     char path[PATH_BYTES];
     struct wb_ledger *ledger = wb_xcalloc(1, sizeof(*ledger));
     (void)snprintf(path, sizeof(path), "%s/ledger-%d.db", folder, (int)partition);
-    /* The slot's lock keeps others away: file locks at every look would cost more than the look. */
     if (wb_db_open(path, SCHEMA_VERSION, schema, &ledger->db, NULL, err) != WB_OK ||
-        wb_db_exec(ledger->db, "PRAGMA locking_mode=EXCLUSIVE", err) != WB_OK ||
-        load(ledger, err) != WB_OK) {
+        tune(ledger, cache_bytes, err) != WB_OK || load(ledger, err) != WB_OK) {
         wb_ledger_close(&ledger);
         return WB_ERROR;
     }

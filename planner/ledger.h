@@ -22,8 +22,8 @@ enum wb_standing {
 enum wb_standing wb_standing_of(const struct wb_job *job);
 
 /* `folder` exists. The caller closes. */
-enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledger **ret,
-                          struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_ledger_open(const char *folder, int32_t partition, int64_t cache_bytes,
+                          struct wb_ledger **ret, struct wb_err *err) WB_MUST_USE;
 /* Saves what is committed, the rest is lost. NULL is fine. */
 void wb_ledger_close(struct wb_ledger **ledger);
 

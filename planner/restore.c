@@ -5,7 +5,11 @@
 #include "core/base/log.h"
 #include "planner/shell.h"
 
-enum { BEAT_EVERY = 4096 };
+enum {
+    BEAT_EVERY = 4096,
+    CACHE_BYTES = 192 * 1024 * 1024, /* of all ledgers */
+    CACHE_LEAST = 1024 * 1024        /* of one */
+};
 
 struct restoring {
     struct wb_shell *shell;
@@ -113,9 +117,13 @@ static enum wb_rc read_log(struct wb_shell *shell, const int32_t *partitions, si
 enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
                       struct wb_err *err)
 {
+    int64_t cache_bytes = count ? CACHE_BYTES / (int64_t)count : CACHE_BYTES;
+    if (cache_bytes < CACHE_LEAST)
+        cache_bytes = CACHE_LEAST;
     for (size_t i = 0; i < count; i++) {
         struct wb_part *part = &shell->parts[partitions[i]];
-        if (wb_ledger_open(shell->slot.folder, partitions[i], &part->ledger, err) != WB_OK)
+        if (wb_ledger_open(shell->slot.folder, partitions[i], cache_bytes, &part->ledger, err) !=
+            WB_OK)
             return WB_ERROR;
     }
     if (read_log(shell, partitions, count, err) != WB_OK)

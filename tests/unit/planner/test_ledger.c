@@ -16,7 +16,7 @@ static int set_up(void **state)
     (void)snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/wb-ledger-XXXXXX");
     assert_non_null(mkdtemp(fixture->folder));
     fixture->arena = wb_arena_new(1 << 20);
-    check_ok(wb_ledger_open(fixture->folder, 3, &fixture->ledger, &err));
+    check_ok(wb_ledger_open(fixture->folder, 3, 1 << 20, &fixture->ledger, &err));
     *state = fixture;
     return 0;
 }
@@ -41,7 +41,7 @@ static void reopen(struct fixture *fixture)
 {
     struct wb_err err;
     wb_ledger_close(&fixture->ledger);
-    check_ok(wb_ledger_open(fixture->folder, 3, &fixture->ledger, &err));
+    check_ok(wb_ledger_open(fixture->folder, 3, 1 << 20, &fixture->ledger, &err));
 }
 
 static void put(struct fixture *fixture, const char *key, enum wb_job_state state, int32_t priority,
@@ -131,7 +131,7 @@ static void what_is_not_saved_is_bounded(void **state)
 {
     struct fixture *fixture = *state;
     struct wb_err err;
-    for (int i = 1; i <= 10000; i++) {
+    for (int i = 1; i <= 20000; i++) {
         char key[16];
         (void)snprintf(key, sizeof(key), "%d", i);
         put(fixture, key, WB_JOB_WAITING, 0, 1);
@@ -140,8 +140,8 @@ static void what_is_not_saved_is_bounded(void **state)
     }
     put(fixture, "undone", WB_JOB_WAITING, 0, 1);
     wb_ledger_rollback(fixture->ledger);
-    assert_in_range(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 7000, 10000);
-    assert_true(has(fixture, "7000"));
+    assert_in_range(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 10000, 20000);
+    assert_true(has(fixture, "10000"));
 }
 
 static void who_waits_comes_by_time_within_its_queue(void **state)
