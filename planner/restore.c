@@ -7,7 +7,7 @@
 
 enum {
     BEAT_EVERY = 4096,
-    CACHE_BYTES = 192 * 1024 * 1024, /* of all ledgers */
+    CACHE_BYTES = 144 * 1024 * 1024, /* of all ledgers */
     CACHE_LEAST = 1024 * 1024        /* of one */
 };
 
