@@ -185,7 +185,6 @@ static enum wb_rc save(struct wb_shell *shell, struct wb_loaded *loaded, enum wb
                                   &shell->value, err) != WB_OK)
         return WB_ERROR;
     struct wb_span bytes = record ? wb_buf_span(&shell->value) : wb_span_of(NULL, 0);
-    loaded->part->touched = true;
     if (wb_producer_send(shell->producer, shell->topics[topic], link->partition, link->key, bytes,
                          ticket_of(job ? 0 : 1, link->partition), err) != WB_OK)
         return WB_ERROR;
@@ -354,11 +353,11 @@ static struct wb_position *positions_of(struct wb_shell *shell, size_t *ret_coun
     return list;
 }
 
-static enum wb_rc commit_ledgers(struct wb_shell *shell, struct wb_err *err)
+enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err)
 {
     for (int32_t p = 0; p < shell->partitions; p++) {
         struct wb_part *part = &shell->parts[p];
-        if (!part->touched)
+        if (!part->ours)
             continue;
         if (part->written[0])
             wb_ledger_set_next(part->ledger, WB_TOPIC_JOBS, part->written[0]);
@@ -379,7 +378,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
     if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||
-        commit_ledgers(shell, err) != WB_OK)
+        wb_flush_ledgers(shell, err) != WB_OK)
         return WB_ERROR;
     shell->bare_letters = false;
     count_ends(shell);

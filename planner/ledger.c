@@ -11,6 +11,7 @@ enum {
     SCHEMA_VERSION = 3,
     PATH_BYTES = 600,
     UNSAVED_MOST = 8192, /* changes that a kill costs, and that are to be read again */
+    UNSAVED_MS = 10000,  /* and for how long: the log must not have forgotten them */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
      * what was deleted meanwhile. */
     STALE_MS = 12 * 3600 * 1000
@@ -84,7 +85,8 @@ struct wb_ledger {
     struct place replicas;
     uint64_t seen;
     uint64_t seen_saved;
-    bool begun;    /* a transaction of SQLite: what is not saved */
+    bool begun; /* a transaction of SQLite: what is not saved */
+    int64_t begun_ms;
     bool changing; /* since the last commit */
     int64_t unsaved;
 };
@@ -246,6 +248,7 @@ static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
     if (ledger->begun)
         return WB_OK;
     ledger->begun = true;
+    ledger->begun_ms = wb_clock_mono_ms();
     return wb_db_exec(ledger->db, "BEGIN", err);
 }
 
@@ -272,13 +275,19 @@ enum wb_rc wb_ledger_set_seen(struct wb_ledger *ledger, uint64_t seen, struct wb
     return put_place(ledger, WB_TOPIC_SETTINGS, (int64_t)ledger->seen, err);
 }
 
+static bool is_to_be_saved(const struct wb_ledger *ledger)
+{
+    return ledger->unsaved >= UNSAVED_MOST ||
+           (ledger->begun && wb_clock_mono_ms() - ledger->begun_ms >= UNSAVED_MS);
+}
+
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
 {
     bool moved =
         ledger->jobs.next != ledger->jobs.saved || ledger->replicas.next != ledger->replicas.saved;
     if (moved && change(ledger, err) != WB_OK)
         return WB_ERROR;
-    if (ledger->unsaved >= UNSAVED_MOST && save(ledger, err) != WB_OK)
+    if (is_to_be_saved(ledger) && save(ledger, err) != WB_OK)
         return WB_ERROR;
     ledger->changing = false;
     return WB_OK;

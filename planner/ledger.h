@@ -33,7 +33,8 @@ void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t n
 /* Forgets everything. */
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
 
-/* The changes since the last commit belong to the ledger from now on. */
+/* The changes since the last commit belong to the ledger from now on. Call it without any, too, so
+ * that nothing stays unsaved for long. */
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
 /* Where anything was changed since the last commit, the ledger is what it was when it was last
  * saved, with the offsets of then: what was committed since is to be read from the log again. */

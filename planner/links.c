@@ -24,7 +24,6 @@ void wb_turn_reset(struct wb_shell *shell)
         struct wb_part *part = &shell->parts[p];
         memcpy(part->begun, part->next, sizeof(part->begun));
         part->written[0] = part->written[1] = 0;
-        part->touched = false;
     }
 }
 

@@ -211,6 +211,8 @@ static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
             return undo(shell, err);
         wb_metric_observe(shell->metrics.turn_seconds,
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
+    } else if (wb_flush_ledgers(shell, err) != WB_OK) {
+        return WB_ERROR;
     }
     enum wb_rc rc = shell->ours > 0 ? wb_nodes_tell(shell, err) : WB_OK;
     wb_turn_reset(shell);

@@ -106,7 +106,6 @@ static enum wb_rc page(struct wb_shell *shell, struct wb_part *part, struct wb_e
     part->replicas = !part->replicas;
     if (!part->compared)
         return WB_OK;
-    part->touched = true;
     return wb_ledger_set_seen(part->ledger, shell->demands, err);
 }
 

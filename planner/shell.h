@@ -23,7 +23,6 @@ enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256, WB_ENTROPY = 64, WB_TURN_ARENA = 1024
 struct wb_part {
     bool ours;
     struct wb_ledger *ledger;
-    bool touched;  /* its ledger has changes of this turn */
     bool compared; /* nothing is left to reconcile */
     bool replicas; /* jobs have been compared, replicas are */
     struct wb_ledger_place walk;
@@ -270,6 +269,8 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
 bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
+/* The ledgers take on what the turn changed; part of _flush, and of turns without one. */
+enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */
 void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
                         int64_t offset, const struct wb_err *err);
