@@ -42,6 +42,12 @@ enum wb_rc wb_kafka_failed(struct wb_err *err, rd_kafka_resp_err_t code, const c
     return WB_ERROR;
 }
 
+enum wb_rc wb_kafka_missing(struct wb_err *err, const char *topic)
+{
+    return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_NOT_FOUND,
+                     "topic \"%s\" is missing; run `waybill topics init`", topic);
+}
+
 enum wb_rc wb_kafka_failed_error(struct wb_err *err, rd_kafka_error_t *error, const char *what)
 {
     (void)wb_kafka_failed(err, rd_kafka_error_code(error), what);

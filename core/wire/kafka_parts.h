@@ -16,8 +16,10 @@ enum wb_rc wb_kafka_conf(const struct wb_config *config, enum wb_kafka_role role
 enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *value,
                         struct wb_err *err) WB_MUST_USE;
 
-/* Classes of librdkafka's errors; scope LOG. Both return WB_ERROR. */
+/* Classes of librdkafka's errors; scope LOG. All return WB_ERROR. */
 enum wb_rc wb_kafka_failed(struct wb_err *err, rd_kafka_resp_err_t code, const char *what);
+/* A topic that is not there: NOT_FOUND, and what to do. */
+enum wb_rc wb_kafka_missing(struct wb_err *err, const char *topic);
 /* The same of an error object, which is destroyed. */
 enum wb_rc wb_kafka_failed_error(struct wb_err *err, rd_kafka_error_t *error, const char *what);
 

@@ -112,7 +112,10 @@ enum wb_rc wb_producer_prepare(struct wb_producer *producer, const char *name, s
         code = metadata->topics[0].err;
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
-    return code ? wb_kafka_failed(err, code, "cannot find a topic") : WB_OK;
+    if (!code)
+        return WB_OK;
+    (void)wb_kafka_failed(err, code, "cannot find a topic");
+    return err->category == WB_CAT_NOT_FOUND ? wb_kafka_missing(err, name) : WB_ERROR;
 }
 
 static rd_kafka_headers_t *headers_of(const struct wb_pair *headers, size_t count)
