@@ -3,6 +3,7 @@
 #define WB_WIRE_KAFKA_PARTS_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 #include "core/wire/log.h"
 
@@ -39,8 +40,8 @@ struct wb_producer {
     size_t prepared_count;
     wb_delivered_fn *delivered;
     void *arg;
-    bool must_abort;
-    bool fatal;
+    atomic_bool must_abort; /* by whichever thread was told */
+    atomic_bool fatal;
 };
 
 struct wb_topic_settings {
