@@ -107,7 +107,22 @@ static rd_kafka_NewTopic_t *new_topic(const struct wb_config *config,
     return topic;
 }
 
-static enum wb_rc result_of(rd_kafka_event_t *event, struct wb_err *err)
+static enum wb_rc refused(const struct wb_config *config, int brokers,
+                          const rd_kafka_topic_result_t *topic, struct wb_err *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topic);
+    if (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR)
+        return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_USAGE,
+                         "cannot create topics with %d replicas, the cluster has %d broker%s; "
+                         "choose fewer with --replication",
+                         (int)wb_config_int(config, WB_OPT_REPLICATION), brokers,
+                         brokers == 1 ? "" : "s");
+    (void)wb_kafka_failed(err, code, rd_kafka_topic_result_name(topic));
+    return wb_err_prefix(err, "cannot create topic");
+}
+
+static enum wb_rc result_of(const struct wb_config *config, int brokers, rd_kafka_event_t *event,
+                            struct wb_err *err)
 {
     size_t count;
     if (!event)
@@ -118,16 +133,14 @@ static enum wb_rc result_of(rd_kafka_event_t *event, struct wb_err *err)
     const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &count);
     for (size_t i = 0; i < count; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
-        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
-            (void)wb_kafka_failed(err, code, rd_kafka_topic_result_name(topics[i]));
-            return wb_err_prefix(err, "cannot create topic");
-        }
+        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            return refused(config, brokers, topics[i], err);
     }
     return WB_OK;
 }
 
-static enum wb_rc create(rd_kafka_t *client, rd_kafka_NewTopic_t **topics, size_t count,
-                         struct wb_err *err)
+static enum wb_rc create(const struct wb_config *config, rd_kafka_t *client, int brokers,
+                         rd_kafka_NewTopic_t **topics, size_t count, struct wb_err *err)
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_AdminOptions_t *options =
@@ -135,7 +148,7 @@ static enum wb_rc create(rd_kafka_t *client, rd_kafka_NewTopic_t **topics, size_
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, TIMEOUT_MS, NULL, 0);
     rd_kafka_CreateTopics(client, topics, count, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 3 * TIMEOUT_MS);
-    enum wb_rc rc = result_of(event, err);
+    enum wb_rc rc = result_of(config, brokers, event, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_AdminOptions_destroy(options);
@@ -216,7 +229,9 @@ enum wb_rc wb_topics_init(const struct wb_config *config, bool dry_run, int *ret
             count++;
     }
     *ret_created = (int)count;
-    enum wb_rc rc = count && !dry_run ? create(client, missing, count, err) : WB_OK;
+    enum wb_rc rc = count && !dry_run
+                        ? create(config, client, metadata->broker_cnt, missing, count, err)
+                        : WB_OK;
     rd_kafka_NewTopic_destroy_array(missing, count);
     return rc == WB_OK && !dry_run ? await_all(config, metadata, err) : rc;
 }
