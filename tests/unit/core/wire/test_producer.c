@@ -1,5 +1,5 @@
-/* Many threads send by one producer, and each may be told of an error. Not under TSan, which does
- * not know the threads that librdkafka makes. */
+/* Settings of clients, and errors of a producer by which many threads send. Not under TSan, which
+ * does not know the threads that librdkafka makes. */
 #include <pthread.h>
 
 #include "core/wire/log.h"
@@ -41,10 +41,29 @@ static void threads_that_fail_at_once_are_each_told(void **state)
     }
 }
 
+static void a_setting_that_kafka_does_not_know_is_named_with_its_place(void **state)
+{
+    struct wb_err err;
+    struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+    struct wb_config *other WB_AUTO(wb_config_free) = wb_config_new();
+    struct wb_producer *producer = NULL;
+    (void)state;
+    check_ok(
+        wb_config_load_text(config, "w.yaml", wb_span_str("kafka:\n  sasl.usernam: u\n"), &err));
+    check_fails(wb_producer_new(config, NULL, NULL, NULL, &producer, &err), WB_CAT_USAGE,
+                "w.yaml:2:3: unknown kafka setting \"sasl.usernam\", did you mean "
+                "\"sasl.username\"");
+    check_ok(wb_config_set(other, WB_OPT_KAFKA_PRODUCER, "linger.ms=secret", "-X", &err));
+    check_fails(wb_producer_new(other, NULL, NULL, NULL, &producer, &err), WB_CAT_USAGE,
+                "-X: kafka setting \"linger.ms\" has a bad value");
+    assert_null(strstr(err.text, "secret"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_that_fail_at_once_are_each_told),
+        cmocka_unit_test(a_setting_that_kafka_does_not_know_is_named_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
