@@ -44,6 +44,8 @@ static enum wb_rc read_match(const struct wb_cli *cli, struct wb_arena *arena, s
                           "--match: \"%s\" is not NODE:PATTERN, for example 'a:**'", text);
     rule->source = wb_arena_printf(arena, "%.*s", (int)(colon - text), text);
     rule->pattern = wb_span_str(colon + 1);
+    if (wb_glob_check(rule->pattern, err) != WB_OK)
+        return wb_err_prefix(err, "--match: pattern of \"%s\"", text);
     return WB_OK;
 }
 
