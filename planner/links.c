@@ -206,6 +206,23 @@ static enum wb_rc find_other(struct wb_shell *shell, struct wb_loaded *loaded,
     return wb_link_other(shell, loaded, node, &input->other, err);
 }
 
+/* Fences on a node that was removed can't be acknowledged. Should the node come back, the dead job
+ * still has them. */
+static void check_reachable(struct wb_shell *shell, const struct wb_loaded *loaded,
+                            struct wb_input *input)
+{
+    struct wb_err err;
+    struct wb_node *node;
+    const struct wb_job *job = loaded->link.job;
+    if (!job || job->state != WB_JOB_FENCING || job->due_ms > shell->now_ms)
+        return;
+    if (wb_registry_node(shell->registry, loaded->link.target, shell->arena, &node, &err) != WB_OK)
+        *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
+                                   .until_ms = INT64_MAX,
+                                   .cancel_end = WB_END_DEAD,
+                                   .reason = "its target was removed"};
+}
+
 /* What is about to be given out may not be wanted any more, or not now. */
 static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
                          struct wb_input *input)
@@ -244,6 +261,8 @@ enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct
                         struct wb_err *err)
 {
     check_wanted(shell, loaded, input);
+    if (input->kind == WB_INPUT_TIMER)
+        check_reachable(shell, loaded, input);
     if (input->kind == WB_INPUT_TIMER && loaded->link.job)
         input->excused = !is_staffed(shell, loaded->link.job);
     if (find_other(shell, loaded, input, err) != WB_OK)

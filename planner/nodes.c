@@ -207,8 +207,8 @@ bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, si
 
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report)
 {
-    struct wb_node_view *node = wb_node_view_of(shell, report->target);
-    for (size_t i = 0; i < report->result_count; i++) {
+    struct wb_node_view *node = wb_map_get(shell->nodes, wb_span_str(report->target));
+    for (size_t i = 0; node && i < report->result_count; i++) {
         const struct wb_result *result = &report->results[i];
         bool target = wb_span_eq(result->path, wb_span_str(side_names[WB_SIDE_TARGET]));
         enum wb_side side = target ? WB_SIDE_TARGET : WB_SIDE_SOURCE;

@@ -173,7 +173,8 @@ void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
     replica->event_count = job->event.count + (untold ? step->link->replica->event_count : 0);
     replica->accepted_ms = job->event.accepted_ms;
     replica->ended_ms = step->input->now_ms;
-    replica->attempts = job->attempt + 1;
+    /* The attempt that failed for good is counted already. */
+    replica->attempts = end == WB_END_DEAD && job->attempt > 0 ? job->attempt : job->attempt + 1;
     replica->reason = reason;
     replica->error = end == WB_END_DEAD ? job->error : NULL;
     replica->first_error = job->first_error;

@@ -1,6 +1,7 @@
 /* One step of a link: a table from input to handler, and within reports and verdicts from the
  * operation to its handler. An input that does not fit the job's state is late or duplicated: it
  * changes nothing, and an instance that it names and nobody else will is discarded. */
+#include <stdio.h>
 #include <string.h>
 
 #include "planner/plan_parts.h"
@@ -74,24 +75,25 @@ static void on_defer(struct wb_step *step)
         wb_job_move(step, WB_JOB_WAITING, step->input->until_ms);
 }
 
-static const struct wb_err called_off = {.scope = WB_SCOPE_TRANSFER,
-                                         .category = WB_CAT_CANCELLED,
-                                         .code = "CANCELLED",
-                                         .text = "called off by an operator"};
+static const struct wb_err called_off = {
+    .scope = WB_SCOPE_TRANSFER, .category = WB_CAT_CANCELLED, .code = "CANCELLED"};
 
 /* What was told to publish or to delete can't be called back: it ends as it ends. A dead job is
- * ended already. */
-static bool can_be_called_off(const struct wb_job *job)
+ * ended already. Fences are kept, and only a dead job keeps them. */
+static bool can_be_called_off(const struct wb_job *job, enum wb_end end)
 {
+    if (job->state == WB_JOB_FENCING)
+        return end == WB_END_DEAD;
     return job->state != WB_JOB_PUBLISHING && job->state != WB_JOB_DELETING &&
-           job->state != WB_JOB_FENCING && job->state != WB_JOB_DEAD;
+           job->state != WB_JOB_DEAD;
 }
 
 static void on_cancel(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     int64_t until_ms = step->input->until_ms;
-    if (!job || !can_be_called_off(job) || job->event.accepted_ms >= until_ms)
+    if (!job || !can_be_called_off(job, step->input->cancel_end) ||
+        job->event.accepted_ms >= until_ms)
         return;
     if (job->pending && job->pending->accepted_ms < until_ms) {
         struct wb_event_ref *newest = wb_event_copy(step->arena, job->pending);
@@ -100,8 +102,11 @@ static void on_cancel(struct wb_step *step)
         job->pending = NULL;
     }
     wb_drop_instance(step);
-    if (step->input->cancel_end == WB_END_DEAD)
-        job->error = wb_error_copy(step->arena, &called_off);
+    if (step->input->cancel_end == WB_END_DEAD) {
+        struct wb_err why = called_off;
+        (void)snprintf(why.text, sizeof(why.text), "%s", step->input->reason);
+        job->error = wb_error_copy(step->arena, &why);
+    }
     wb_job_end(step, step->input->cancel_end, step->input->reason);
 }
 

@@ -86,6 +86,26 @@ static void what_was_told_to_publish_is_not_called_off(void **state)
     check_ended(drive, WB_END_VERIFIED);
 }
 
+static void fences_that_are_called_off_are_kept(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    matched(drive, "one", &version);
+    failed(drive, WB_OP_PUBLISH, WB_CAT_IO, "one");
+    check_state(drive, WB_JOB_FENCING);
+    cancel(drive, INT64_MAX, WB_END_SUPERSEDED);
+    check_state(drive, WB_JOB_FENCING);
+    cancel(drive, INT64_MAX, WB_END_DEAD);
+    check_state(drive, WB_JOB_DEAD);
+    assert_string_equal(drive->link.replica->error->text, "called off");
+    event(drive, WB_EVENT_WRITTEN, 100, "v2");
+    check_state(drive, WB_JOB_FENCING);
+    check_asked(drive, WB_OP_DISCARD, "one");
+}
+
 static void what_came_after_the_cancel_goes_on(void **state)
 {
     struct drive *drive = *state;
@@ -442,6 +462,7 @@ int main(void)
         PLAN_TEST(while_no_worker_answers_nothing_is_given_up),
         PLAN_TEST(what_is_called_off_leaves_nothing_staged),
         PLAN_TEST(what_was_told_to_publish_is_not_called_off),
+        PLAN_TEST(fences_that_are_called_off_are_kept),
         PLAN_TEST(what_came_after_the_cancel_goes_on),
         PLAN_TEST(a_file_that_is_the_same_is_adopted_not_copied),
         PLAN_TEST(a_file_that_only_looks_the_same_is_copied_over),
