@@ -9,6 +9,7 @@ enum { KEY_MAX = 8192 };
 
 void wb_turn_reset(struct wb_shell *shell)
 {
+    shell->turn++;
     wb_map_clear(shell->links);
     wb_arena_reset(shell->arena);
     wb_outbox_init(&shell->outbox, shell->arena);

@@ -106,6 +106,32 @@ void wb_nodes_refresh(struct wb_shell *shell)
 
 /* ---- what happens to them ---- */
 
+/* Before the first change of a turn. */
+static void remember(const struct wb_shell *shell, struct wb_node_view *node)
+{
+    if (node->turn != shell->turn)
+        memcpy(node->before, node->side, sizeof(node->before));
+    node->turn = shell->turn;
+}
+
+static bool forget_turn(struct wb_span key, void *value, void *arg)
+{
+    struct wb_node_view *node = value;
+    const struct wb_shell *shell = arg;
+    (void)key;
+    if (node->turn != shell->turn)
+        return true;
+    memcpy(node->side, node->before, sizeof(node->side));
+    node->turn = 0;
+    show(shell, node);
+    return true;
+}
+
+void wb_nodes_undo(struct wb_shell *shell)
+{
+    wb_map_each(shell->nodes, forget_turn, shell);
+}
+
 static void note_change(struct wb_shell *shell, struct wb_node_view *node, enum wb_side side,
                         const struct wb_health_change *change)
 {
@@ -164,6 +190,7 @@ static bool take_side(struct wb_shell *shell, struct wb_node_view *node, enum wb
     if (again || excused)
         return excused;
     bool trial = state->trial;
+    remember(shell, node);
     struct wb_health_change change =
         wb_side_outcome(state, &shell->health, err, telling_ms(result), ended_ms);
     note_change(shell, node, side, &change);
@@ -215,6 +242,7 @@ void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report)
         bool workers = result->error && result->error->scope == WB_SCOPE_TRANSFER;
         if (workers || (result->outcome != WB_OUTCOME_CHECKED && !result->error))
             continue;
+        remember(shell, node);
         struct wb_health_change change = wb_side_probed(
             &node->side[side], &shell->health, result->error, target ? result->free_bytes : -1,
             result->duration_ms, ended_ms_of(shell, result));
@@ -255,7 +283,10 @@ static bool probe(struct wb_span key, void *value, void *arg)
         /* Only one planner has a root marked: two might mark two roots. */
         bool may = side == WB_SIDE_SOURCE || *node->marker || is_home(shell, node);
         bool needed = node->needed[side] || node->side[side].state != WB_NODE_UP;
-        if (needed && may && wb_side_probe_due(&node->side[side], &shell->health, shell->now_ms))
+        if (!needed || !may)
+            continue;
+        remember(shell, node);
+        if (wb_side_probe_due(&node->side[side], &shell->health, shell->now_ms))
             give_probe(shell, node, (enum wb_side)side);
     }
     return true;

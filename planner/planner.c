@@ -161,6 +161,7 @@ static enum wb_rc undo(struct wb_shell *shell, struct wb_err *err)
         memcpy(shell->parts[p].next, shell->parts[p].begun, sizeof(shell->parts[p].next));
     if (wb_restore_undone(shell, err) != WB_OK)
         return WB_ERROR;
+    wb_nodes_undo(shell);
     wb_turn_reset(shell);
     wb_catalog_compare(shell);
     return wb_queues_count(shell, err);

@@ -48,6 +48,8 @@ struct wb_loaded {
 struct wb_node_view {
     char name[64];
     struct wb_side_state side[WB_SIDE_COUNT];
+    struct wb_side_state before[WB_SIDE_COUNT]; /* as they were when turn `turn` began */
+    uint64_t turn;
     bool needed[WB_SIDE_COUNT]; /* rules read from it, write to it */
     bool held;                  /* draining or paused */
     int64_t free_bytes;
@@ -145,6 +147,7 @@ struct wb_shell {
     int64_t judged_ms;     /* the same of the verifier */
 
     /* this turn */
+    uint64_t turn; /* its number, from 1 */
     struct wb_arena *arena;
     struct wb_map *links; /* key -> struct wb_loaded */
     struct wb_loaded *first_link;
@@ -225,6 +228,8 @@ bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, si
                       enum wb_input_kind kind);
 /* The answer to a probe. */
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
+/* What this turn was told of nodes will be told again. */
+void wb_nodes_undo(struct wb_shell *shell);
 /* Gives out the probes that are due. */
 void wb_nodes_probe(struct wb_shell *shell);
 /* Sends the records of nodes whose home is ours and that changed; no part of the transaction, which
