@@ -101,8 +101,8 @@ static enum wb_rc look_at(const struct wb_cli *cli, const struct wb_node *node,
 {
     struct wb_store *store WB_AUTO(wb_store_close) = NULL;
     int64_t free_bytes = -1;
-    if (wb_store_open(node->name, node->url, option_words(node, arena), cli->config, &store, err) !=
-            WB_OK ||
+    if (wb_store_open(node->name, node->url, option_words(node, arena), node->secret, cli->config,
+                      &store, err) != WB_OK ||
         wb_store_check(store, &free_bytes, err) != WB_OK)
         return WB_ERROR;
     warn_read_only(node, store);

@@ -143,7 +143,7 @@ static enum wb_rc open_defined(const struct wb_config *config, const struct wb_n
         options[2 * i] = node->options[i].key;
         options[2 * i + 1] = node->options[i].value;
     }
-    return wb_store_open(node->name, node->url, options, config, ret, err);
+    return wb_store_open(node->name, node->url, options, node->secret, config, ret, err);
 }
 
 enum wb_rc wb_stores_open_node(const struct wb_config *config, struct wb_registry *registry,

@@ -554,8 +554,12 @@ static const struct wb_store_caps caps = {
     .writes = true,
     .random_writes = true,
     .atomic_publish = true,
+    .conditional = true,
+    .lists = true,
     .symlinks = true,
     .modes = true,
+    .mtimes = true,
+    .parallel = 1,
 };
 
 enum wb_rc wb_mem_new(const char *node, const char *name, struct wb_store **ret, struct wb_err *err)

@@ -274,9 +274,13 @@ static const struct wb_store_caps caps = {
     .writes = true,
     .random_writes = true,
     .atomic_publish = true,
+    .conditional = true,
+    .lists = true,
     .symlinks = true,
     .modes = true,
+    .mtimes = true,
     .sparse = true,
+    .parallel = 1,
 };
 
 enum wb_rc wb_posix_new(const char *node, const char *path, struct wb_store **ret,

@@ -58,9 +58,11 @@ enum wb_rc wb_store_check_url(const char *url, const char *const *options, struc
 }
 
 enum wb_rc wb_store_open(const char *node, const char *url, const char *const *options,
-                         const struct wb_config *config, struct wb_store **ret, struct wb_err *err)
+                         const char *secret, const struct wb_config *config, struct wb_store **ret,
+                         struct wb_err *err)
 {
     (void)config;
+    (void)secret;
     if (wb_store_check_url(url, options, err) != WB_OK)
         return WB_ERROR;
     const struct backend *backend = backend_of(url, err);

@@ -26,9 +26,13 @@ struct wb_store_caps {
     bool writes;         /* can be a target */
     bool random_writes;  /* ranges of one instance in any order, by several workers */
     bool atomic_publish; /* a reader sees the old or the new file, nothing else */
+    bool conditional;    /* publish and remove can't hit a file that came meanwhile */
+    bool lists;          /* can be walked */
     bool symlinks;
-    bool modes; /* mode, owner, group, extended attributes */
+    bool modes;  /* mode, owner, group, extended attributes */
+    bool mtimes; /* keeps the time of a file that is published */
     bool sparse;
+    int32_t parallel;          /* files of a batch that are best under way at once, at least 1 */
     int64_t range_least_bytes; /* smallest range but the last (S3 parts: 5 MiB); 0: any */
     int32_t range_most;        /* most ranges of an instance; 0: any number */
 };
@@ -197,9 +201,10 @@ struct wb_file {
 
 /* Opens a node by its URL through the registry of backends (stack.c), decorators included. USAGE
  * for a bad URL or unknown scheme or option, UNREACHABLE when the node is not there. The caller
- * closes. `options`: pairs in key, value order, NULL-terminated, or NULL. */
+ * closes. `options`: pairs in key, value order, NULL-terminated, or NULL. `secret`: its name, ""
+ * when the node has none. */
 enum wb_rc wb_store_open(const char *node, const char *url, const char *const *options,
-                         const struct wb_config *config, struct wb_store **ret,
+                         const char *secret, const struct wb_config *config, struct wb_store **ret,
                          struct wb_err *err) WB_MUST_USE;
 
 /* Checks a URL and options without touching the node: for `node add`. */

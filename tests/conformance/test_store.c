@@ -178,7 +178,7 @@ static int set_up_backend(void **state, const struct backend *backend)
     fixture->backend = backend;
     backend->begin(fixture->root);
     (void)snprintf(url, sizeof(url), "%s://%s", backend->scheme, fixture->root);
-    check_ok(wb_store_open("t", url, NULL, NULL, &fixture->store, &err));
+    check_ok(wb_store_open("t", url, NULL, "", NULL, &fixture->store, &err));
     *state = fixture;
     return 0;
 }
@@ -560,7 +560,7 @@ static bool mount_small(struct fixture *fixture)
         return false;
     wb_store_close(&fixture->store);
     (void)snprintf(url, sizeof(url), "file://%s", fixture->root);
-    check_ok(wb_store_open("t", url, NULL, NULL, &fixture->store, &err));
+    check_ok(wb_store_open("t", url, NULL, "", NULL, &fixture->store, &err));
     return true;
 }
 
@@ -687,7 +687,7 @@ static void urls_are_checked(void **state)
     check_fails(wb_store_check_url("file://x", NULL, &err), WB_CAT_USAGE, "absolute");
     check_fails(wb_store_check_url("file:///x", options, &err), WB_CAT_USAGE, "colour");
     check_fails(wb_store_check_url("mem://a/b", NULL, &err), WB_CAT_INVALID, "mem://a/b");
-    check_fails(wb_store_open("t", "file:///no/such/root", NULL, NULL, &store, &err),
+    check_fails(wb_store_open("t", "file:///no/such/root", NULL, "", NULL, &store, &err),
                 WB_CAT_UNREACHABLE, "/no/such/root");
 }
 
