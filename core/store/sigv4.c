@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/base/hash.h"
+#include "core/base/url.h"
 
 enum { CANONICAL_MAX = 256 * 1024, NAMES_MAX = 8 * 1024, KEY_MAX = 1024, HEX = 2 * WB_SHA256_SIZE };
 
@@ -24,30 +25,6 @@ void wb_sigv4_date(int64_t time_ms, char out[WB_SIGV4_DATE])
 
 /* ---- encoding ---- */
 
-static bool is_unreserved(uint8_t c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-static enum wb_rc append_byte(struct wb_buf *ret, uint8_t c, bool plain, struct wb_err *err)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    const char triple[] = {'%', digits[c >> 4], digits[c & 15]};
-    return plain ? wb_buf_append(ret, wb_span_of(&c, 1), err)
-                 : wb_buf_append(ret, wb_span_of(triple, sizeof(triple)), err);
-}
-
-enum wb_rc wb_sigv4_encode(struct wb_buf *ret, struct wb_span bytes, bool path, struct wb_err *err)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        uint8_t c = bytes.data[i];
-        if (append_byte(ret, c, is_unreserved(c) || (path && c == '/'), err) != WB_OK)
-            return WB_ERROR;
-    }
-    return WB_OK;
-}
-
 /* The byte that a triple at `at` stands for; -1 where there is none. */
 static int triple_at(struct wb_span text, size_t at)
 {
@@ -66,8 +43,7 @@ static enum wb_rc append_canonical(struct wb_buf *ret, struct wb_span text, bool
     for (size_t at = 0; at < text.len;) {
         int triple = triple_at(text, at);
         uint8_t c = triple >= 0 ? (uint8_t)triple : text.data[at];
-        bool plain = is_unreserved(c) || (path && c == '/' && triple < 0);
-        if (append_byte(ret, c, plain, err) != WB_OK)
+        if (wb_url_escape(ret, wb_span_of(&c, 1), path && triple < 0, err) != WB_OK)
             return WB_ERROR;
         at += triple >= 0 ? 3 : 1;
     }

@@ -32,11 +32,6 @@ struct wb_sigv4_request {
 /* `20130524T000000Z`. */
 void wb_sigv4_date(int64_t time_ms, char out[WB_SIGV4_DATE]);
 
-/* Appends bytes with all but A-Z a-z 0-9 - . _ ~ (and '/' where `path`) as %XX. LIMIT past the cap.
- */
-enum wb_rc wb_sigv4_encode(struct wb_buf *ret, struct wb_span bytes, bool path,
-                           struct wb_err *err) WB_MUST_USE;
-
 /* Appends the canonical request, and the names of its headers as SignedHeaders has them. INVALID
  * for a line that is no header and past the bounds above, LIMIT past the cap of a buf. */
 enum wb_rc wb_sigv4_canonical(const struct wb_sigv4_request *request, struct wb_buf *ret,
