@@ -241,10 +241,19 @@ void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t n
     place_of(ledger, topic)->next = next;
 }
 
+/* SQLite gives a whole transaction up when the disk is full or fails, even below a look that needs
+ * room in the cache. */
+static bool is_lost(const struct wb_ledger *ledger)
+{
+    return ledger->begun && sqlite3_get_autocommit(ledger->db);
+}
+
 static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
 {
     ledger->unsaved++;
     ledger->changing = true;
+    if (is_lost(ledger))
+        return wb_err_set(err, WB_CAT_IO, "local state: what was not saved yet is lost");
     if (ledger->begun)
         return WB_OK;
     ledger->begun = true;
@@ -254,11 +263,18 @@ static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
 
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err)
 {
+    static const char all[] =
+        "BEGIN; DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place; COMMIT";
+    struct wb_err ignored;
     ledger->changing = true;
     wb_ledger_rollback(ledger);
+    if (wb_db_exec(ledger->db, all, err) != WB_OK) {
+        (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);
+        return WB_ERROR;
+    }
     ledger->jobs = ledger->replicas = (struct place){-1, -1};
     ledger->seen = ledger->seen_saved = 0;
-    return wb_db_exec(ledger->db, "DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place", err);
+    return WB_OK;
 }
 
 uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
@@ -296,7 +312,7 @@ enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
 void wb_ledger_rollback(struct wb_ledger *ledger)
 {
     struct wb_err ignored;
-    if (!ledger->changing)
+    if (!ledger->changing && !is_lost(ledger))
         return;
     if (ledger->begun)
         (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);
