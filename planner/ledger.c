@@ -13,8 +13,9 @@ enum {
     UNSAVED_MOST = 8192, /* changes that a kill costs, and that are to be read again */
     UNSAVED_MS = 10000,  /* and for how long: the log must not have forgotten them */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
-     * what was deleted meanwhile. */
-    STALE_MS = 12 * 3600 * 1000
+     * what was deleted meanwhile. So may one that was saved by a clock that went ahead. */
+    STALE_MS = 12 * 3600 * 1000,
+    AHEAD_MS = 60 * 1000
 };
 
 /* Keys are long and their order is not that of the work: rows are found by a hash, so that the
@@ -87,6 +88,7 @@ struct wb_ledger {
     uint64_t seen_saved;
     bool begun; /* a transaction of SQLite: what is not saved */
     int64_t begun_ms;
+    int64_t begun_wall_ms;
     bool changing; /* since the last commit */
     int64_t unsaved;
 };
@@ -144,7 +146,8 @@ static enum wb_rc load_place(struct wb_ledger *ledger, enum wb_topic topic, stru
     if (!row)
         return WB_OK;
     place->next = place->saved = sqlite3_column_int64(stmt, 0);
-    *stale |= wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1) > STALE_MS;
+    int64_t age_ms = wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1);
+    *stale |= age_ms > STALE_MS || age_ms < -AHEAD_MS;
     (void)sqlite3_reset(stmt);
     return WB_OK;
 }
@@ -188,13 +191,15 @@ enum wb_rc wb_ledger_open(const char *folder, int32_t partition, int64_t cache_b
     return WB_OK;
 }
 
+/* Its age is that of the oldest change: whoever was stopped for long before he saved it knows
+ * nothing of what came meanwhile. */
 static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
                             struct wb_err *err)
 {
     sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
     (void)sqlite3_bind_int(stmt, 1, (int)topic);
     (void)sqlite3_bind_int64(stmt, 2, next);
-    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
+    (void)sqlite3_bind_int64(stmt, 3, ledger->begun_wall_ms);
     return wb_db_run(stmt, err);
 }
 
@@ -258,6 +263,7 @@ static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
         return WB_OK;
     ledger->begun = true;
     ledger->begun_ms = wb_clock_mono_ms();
+    ledger->begun_wall_ms = wb_clock_wall_ms();
     return wb_db_exec(ledger->db, "BEGIN", err);
 }
 

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/db.h"
 #include "planner/ledger.h"
 #include "tests/check.h"
@@ -238,6 +239,37 @@ static void a_ledger_is_reset_whole_or_not_at_all(void **state)
     assert_true(has(fixture, "one"));
 }
 
+static void a_ledger_is_as_old_as_its_oldest_change_when_it_is_saved(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    put(fixture, "one", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    int64_t then_ms = wb_clock_wall_ms();
+    wb_clock_sleep_ns(20 * 1000000);
+    assert_true(query(fixture, "SELECT max(saved_ms) FROM place") <= then_ms);
+    reopen(fixture);
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
+}
+
+static void a_ledger_of_another_time_is_read_anew(void **state)
+{
+    static const char *const changes[] = {"UPDATE place SET saved_ms = saved_ms - 86400000",
+                                          "UPDATE place SET saved_ms = saved_ms + 86400000"};
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    for (size_t i = 0; i < 2; i++) {
+        put(fixture, "one", WB_JOB_WAITING, 0, 1);
+        wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+        check_ok(wb_ledger_commit(fixture->ledger, &err));
+        (void)query(fixture, changes[i]);
+        reopen(fixture);
+        assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
+        assert_false(has(fixture, "one"));
+    }
+}
+
 static void who_waits_comes_by_time_within_its_queue(void **state)
 {
     struct fixture *fixture = *state;
@@ -355,6 +387,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_full_disk_lost_does_not_count_as_saved, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_ledger_is_reset_whole_or_not_at_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ledger_is_as_old_as_its_oldest_change_when_it_is_saved,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ledger_of_another_time_is_read_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_waits_comes_by_time_within_its_queue, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_is_known_is_found_as_it_was_put_last, set_up,
