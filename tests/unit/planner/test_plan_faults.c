@@ -314,6 +314,32 @@ static void what_a_replica_lacks_the_source_may_still_hold(void **state)
     assert_string_equal(drive->link.job->from, "");
 }
 
+static void what_goes_in_one_is_not_read_at_a_replica_in_ranges(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_err err;
+    uint8_t digest[WB_DIGEST_SIZE];
+    struct wb_version version = version_of(100LL * MIB, "v1");
+    struct wb_replica other = replica_on_c(digest, &version);
+    other.chunk_bytes = 16 * MIB;
+    event(drive, WB_EVENT_WRITTEN, 100LL * MIB, "v1");
+    give_with(drive, &other);
+    check_state(drive, WB_JOB_OPENING);
+    assert_string_equal(drive->link.job->from, "c");
+    struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+    (void)wb_err_at(&err, WB_SCOPE_TARGET, "open", WB_CAT_UNSUPPORTED, "no ranges here");
+    result.error = &err;
+    step(drive, (struct wb_input){.kind = WB_INPUT_REPORT,
+                                  .op = WB_OP_OPEN,
+                                  .result = &result,
+                                  .from = "c",
+                                  .other = &other});
+    check_state(drive, WB_JOB_WAITING);
+    give_with(drive, &other);
+    check_state(drive, WB_JOB_COPYING);
+    assert_string_equal(drive->outbox.first_intent->from, "");
+}
+
 /* ---- what a late answer or event must not hide ---- */
 
 static void a_late_event_of_the_copied_version_does_not_hide_a_delete(void **state)
@@ -493,6 +519,7 @@ int main(void)
         PLAN_TEST(where_the_source_fails_another_replica_serves),
         PLAN_TEST(a_replica_that_has_rotted_is_no_source),
         PLAN_TEST(a_replica_of_another_version_is_no_source),
+        PLAN_TEST(what_goes_in_one_is_not_read_at_a_replica_in_ranges),
         PLAN_TEST(what_a_replica_lacks_the_source_may_still_hold),
         PLAN_TEST(a_late_event_of_the_copied_version_does_not_hide_a_delete),
         PLAN_TEST(a_source_that_was_seen_to_go_on_is_looked_at_again),
