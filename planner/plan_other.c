@@ -90,8 +90,10 @@ bool wb_other_give(struct wb_step *step)
     intent->max_file_bytes = INT64_MAX;
     intent->alone = true;
     intent->bytes = job->version->size_bytes;
-    wb_job_move(step, other->chunk_bytes ? WB_JOB_OPENING : WB_JOB_COPYING,
-                step->input->now_ms + step->policy->deadline_ms);
+    if (other->chunk_bytes)
+        wb_job_move(step, WB_JOB_OPENING, step->input->now_ms + step->policy->deadline_ms);
+    else
+        wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, step->policy->deadline_ms));
     return true;
 }
 
