@@ -39,6 +39,7 @@ static void on_revoked(void *arg, const struct wb_position *positions, size_t co
     for (int32_t p = 0; p < shell->partitions; p++)
         close_part(&shell->parts[p]);
     shell->ours = 0;
+    wb_nodes_undo(shell);
     wb_turn_reset(shell);
     wb_map_clear(shell->queues);
 }

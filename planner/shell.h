@@ -223,8 +223,10 @@ struct wb_node_view *wb_node_view_of(struct wb_shell *shell, const char *name);
 /* Definitions, rules, pauses or settings changed. */
 void wb_nodes_refresh(struct wb_shell *shell);
 /* Takes a result of a report into the health of the nodes that it used; true when its failure is a
- * node's and not the file's. */
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+ * node's and not the file's. `before`: the result of the report that was taken before it, NULL for
+ * the first. */
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
+                      const struct wb_result *result, const struct wb_result *before,
                       enum wb_input_kind kind);
 /* The answer to a probe. */
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
