@@ -276,7 +276,7 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
 bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
-/* The ledgers take on what the turn changed; part of _flush, and of turns without one. */
+/* The ledgers take on what the turn changed; after _flush, and in turns without one. */
 enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */
 void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
