@@ -397,8 +397,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
         send_ends(shell, err) != WB_OK)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
-    if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||
-        wb_flush_ledgers(shell, err) != WB_OK)
+    if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK)
         return WB_ERROR;
     shell->bare_letters = false;
     count_ends(shell);

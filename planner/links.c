@@ -105,7 +105,12 @@ enum wb_rc wb_link_load(struct wb_shell *shell, struct wb_part *part, const char
     if (wb_replica_key(target, source, path, &key, err) != WB_OK)
         return WB_ERROR;
     *ret = wb_map_get(shell->links, wb_buf_span(&key));
-    return *ret ? WB_OK : load_new(shell, part, wb_buf_span(&key), policy, ret, err);
+    if (!*ret)
+        return load_new(shell, part, wb_buf_span(&key), policy, ret, err);
+    /* It may have been loaded before the rules were read again. */
+    if (policy)
+        (*ret)->policy = *policy;
+    return WB_OK;
 }
 
 /* ---- other replicas ---- */

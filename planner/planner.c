@@ -39,6 +39,7 @@ static void on_revoked(void *arg, const struct wb_position *positions, size_t co
     for (int32_t p = 0; p < shell->partitions; p++)
         close_part(&shell->parts[p]);
     shell->ours = 0;
+    wb_nodes_undo(shell);
     wb_turn_reset(shell);
     wb_map_clear(shell->queues);
 }
@@ -204,17 +205,19 @@ static void show_queues(struct wb_shell *shell)
     wb_metric_set(shell->metrics.parked, (double)sum.parked);
 }
 
+/* Once the log has the turn, it is not to be undone: ledgers that fail are closed, and read what
+ * they lack from the log when they are opened again. */
 static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
 {
     int64_t begin_ns = wb_clock_mono_ns();
-    if (wb_flush_needed(shell)) {
-        if (wb_flush(shell, err) != WB_OK)
-            return undo(shell, err);
+    bool needed = wb_flush_needed(shell);
+    if (needed && wb_flush(shell, err) != WB_OK)
+        return undo(shell, err);
+    if (wb_flush_ledgers(shell, err) != WB_OK)
+        return WB_ERROR;
+    if (needed)
         wb_metric_observe(shell->metrics.turn_seconds,
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
-    } else if (wb_flush_ledgers(shell, err) != WB_OK) {
-        return WB_ERROR;
-    }
     enum wb_rc rc = shell->ours > 0 ? wb_nodes_tell(shell, err) : WB_OK;
     wb_turn_reset(shell);
     show_queues(shell);
