@@ -240,7 +240,8 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         job->attempt++;
     if (strcmp(err->code, "POISON") == 0)
         job->unanswered = 1; /* whichever file of the task it was: each travels alone now */
-    bool other = wb_other_take(step, err);
+    /* Once past the budget: a replica that is no good either must not go on for ever. */
+    bool other = job->attempt <= job->max_attempts && wb_other_take(step, err);
     bool used_up = job->attempt >= job->max_attempts && !other;
     if ((!err->retryable && !other && !step->input->excused) || used_up) {
         wb_job_end(step, WB_END_DEAD, used_up ? "attempts used up" : "can't be retried");

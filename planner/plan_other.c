@@ -5,9 +5,12 @@
 
 #include "planner/plan_parts.h"
 
-/* By size and time: the etag is the source's own. An event that says neither could mean any. */
+/* An event that says neither size nor time could mean any. Both etags are the source's: files of
+ * one size may have been given one time. */
 static bool names_version(const struct wb_version *claim, const struct wb_version *version)
 {
+    if (*claim->etag && *version->etag && strcmp(claim->etag, version->etag) != 0)
+        return false;
     return claim->size_bytes == version->size_bytes && claim->mtime_ns == version->mtime_ns &&
            version->kind == WB_FILE_REGULAR;
 }

@@ -107,6 +107,9 @@ static void take_job(const struct sim_record *record)
 static void check_reason(const struct link *link, const struct wb_replica *replica)
 {
     const struct wb_err *err = replica->error;
+    if (sim.outage && sim.chaos && err && err->category == WB_CAT_UNREACHABLE)
+        sim_break(SIM_I8, "%s:%s used up its attempts, and all that failed were the nodes",
+                  sim_nodes[link->target], link->file->path);
     if (!err || err->scope == WB_SCOPE_UNKNOWN || err->category == WB_CAT_UNKNOWN || !*err->text)
         sim_break(SIM_I3, "%s:%s ended dead without scope, category or message",
                   sim_nodes[link->target], link->file->path);
@@ -138,7 +141,8 @@ static void take_replica(const struct sim_record *record)
     link->ended += replica->event_count;
     note_adopted(link, replica);
     dead_ends += replica->end == WB_END_DEAD;
-    dead_events += replica->end == WB_END_DEAD ? replica->event_count : 0;
+    /* One more for a look of the planner's own accord. */
+    dead_events += replica->end == WB_END_DEAD ? replica->event_count + 1 : 0;
     if (replica->end == WB_END_DEAD) {
         check_reason(link, replica);
         if (replica->error)
@@ -235,7 +239,9 @@ static void check_target(const struct link *link)
     bool exists = wb_mem_peek(source, path, NULL, NULL);
     bool stranger = link->file->stranger[link->target];
     bool kept = (!exists && (!sim.deletes || stranger)) || (stranger && sim.keep);
-    if (link->asked == 0 || kept)
+    /* What came to the middle of a chain goes on by itself. */
+    bool unasked = link->asked == 0 && link->source == 0;
+    if (unasked || kept || link->file->rotten[link->target])
         return;
     if (link->end == WB_END_DEAD)
         sim_break(SIM_I8, "%s:%s is dead after all was healed", target, link->file->path);
@@ -247,6 +253,8 @@ void sim_check_end(void)
 {
     for (int32_t p = 0; p < SIM_PARTITIONS; p++)
         read_events(p);
+    for (int i = 0; i < sim.file_count && sim.chain; i++)
+        (void)link_of(sim_nodes[1], sim_nodes[2], wb_span_str(sim_file_at(i)->path));
     for (size_t i = 0; i < link_count && !sim.broken; i++)
         check_ended(&links[i]);
     for (size_t i = 0; i < link_count && !sim.broken; i++)

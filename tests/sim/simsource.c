@@ -195,6 +195,12 @@ int sim_source_redrive(void)
 {
     redriven = 0;
     sim_check_dead(redrive);
+    /* An event that came before the publishing was told of does not look at the target again. */
+    for (int i = 0; i < sim.file_count && !sim.keep; i++) {
+        struct sim_file *file = sim_file_at(i);
+        if (file->stranger[1] || file->stranger[2])
+            redrive(file, sim.chain ? 1 : 0);
+    }
     return redriven;
 }
 
@@ -256,16 +262,33 @@ static void change(struct sim_file *file)
         sim_check_source(file);
 }
 
+void sim_source_change(int index)
+{
+    struct sim_file *file = sim_file_at(index);
+    if (file->state_count > SIM_STATES_MOST / 2)
+        return;
+    change(file);
+    tell(file);
+}
+
+static void flood(void)
+{
+    for (int i = 0; i < sim.file_count; i++) {
+        write_new(sim_file_at(i));
+        tell_surely(sim_file_at(i), 0);
+    }
+}
+
 void sim_source_main(struct sim_proc *proc)
 {
     int64_t changes = 1 + sim_spread(SIM_UPSTREAM, 1, 14);
     int64_t pace_ns = sim_spread(SIM_UPSTREAM, SIM_MS, 20 * SIM_SECOND);
     (void)proc;
+    if (sim.flood)
+        flood();
     while (!sim.over && sim.chaos) {
         if (changes > 0) {
-            struct sim_file *file = sim_file_at((int)sim_below(SIM_UPSTREAM, sim.file_count));
-            change(file);
-            tell(file);
+            sim_source_change((int)sim_below(SIM_UPSTREAM, sim.file_count));
             send_garbage();
             changes--;
         }

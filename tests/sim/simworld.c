@@ -7,7 +7,12 @@
 #include "core/base/clock.h"
 #include "tests/sim/simcheck.h"
 
-enum { CHAOS_STEPS_MOST = 6000, HEAL_STEPS_MOST = 60000, SEED_ARENA = 256 * 1024 * 1024 };
+enum {
+    OUTAGE_ATTEMPTS = 3,
+    CHAOS_STEPS_MOST = 6000,
+    HEAL_STEPS_MOST = 60000,
+    SEED_ARENA = 256 * 1024 * 1024
+};
 
 struct sim_world sim;
 
@@ -17,6 +22,7 @@ const char *sim_invariant_name(enum sim_invariant invariant)
 {
     static const char *const names[SIM_INVARIANTS] = {
         [SIM_HOLDS] = "all hold",
+        [SIM_ONCE] = "fencing: a name was staged under twice",
         [SIM_I1] = "I1 a final name holds what the source never held",
         [SIM_I2] = "I2 published without proof",
         [SIM_I3] = "I3 an event did not end exactly once",
@@ -110,7 +116,7 @@ static void put_rule(const char *name, const char *source, const char *const *ta
     rule.options.keep = sim.keep;
     rule.options.sha256 = sim_chance(SIM_SCHEDULE, 250);
     rule.options.medium = sim_chance(SIM_SCHEDULE, 250);
-    rule.attempts = (int32_t)sim_spread(SIM_SCHEDULE, 2, 16);
+    rule.attempts = sim.outage ? OUTAGE_ATTEMPTS : (int32_t)sim_spread(SIM_SCHEDULE, 2, 16);
     rule.updated_ms = wb_clock_wall_ms();
     (void)snprintf(key, sizeof(key), "rule/%s", name);
     put_record(WB_TOPIC_SETTINGS, key, WB_RECORD_RULE, &rule);
@@ -176,7 +182,15 @@ static void set_up_shape(void)
     sim.chain = shape == 2;
     sim.deletes = sim_chance(SIM_SCHEDULE, 750);
     sim.keep = sim_chance(SIM_SCHEDULE, 150);
-    sim.file_count = 1 + (int)sim_below(SIM_SCHEDULE, SIM_FILES_MOST);
+    sim.flood = sim_chance(SIM_SCHEDULE, 40);
+    sim.outage = sim_chance(SIM_SCHEDULE, 60);
+    sim.file_count = sim.flood ? SIM_FILES_MOST : 1 + (int)sim_below(SIM_SCHEDULE, SIM_FILES_USUAL);
+    if (sim.outage)
+        set(WB_OPT_BACKOFF, "1s..4s");
+    if (sim.flood) {
+        set(WB_OPT_WINDOW_TASKS, "1");
+        set(WB_OPT_BATCH_FILES, "1");
+    }
     sim.planners = 1 + (int)sim_below(SIM_SCHEDULE, 3);
     sim.transfers = 1 + (int)sim_below(SIM_SCHEDULE, 3);
     sim.verifiers = 1 + (int)sim_below(SIM_SCHEDULE, 2);
@@ -275,8 +289,8 @@ void sim_run(const struct sim_options *options)
     sim_trace_begin(options->trace);
     set_up_config();
     sim_share_begin();
-    sim_faults_begin(options->calm, options->suppressed, options->suppressed_count);
     set_up_shape();
+    sim_faults_begin(options);
     sim_log_begin();
     sim_store_begin();
     sim_check_begin();
