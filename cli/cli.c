@@ -170,10 +170,19 @@ static enum wb_rc apply_flags(struct wb_cli *cli, struct wb_err *err)
     return WB_OK;
 }
 
+static enum wb_rc check_environment(struct wb_err *err)
+{
+    enum { GLOBALS = sizeof(globals) / sizeof(globals[0]) };
+    const char *names[GLOBALS + 2] = {"config"};
+    for (size_t i = 0; i < GLOBALS; i++)
+        names[i + 1] = globals[i].name;
+    return wb_config_check_environment(names, err);
+}
+
 static enum wb_rc configure(struct wb_cli *cli, struct wb_err *err)
 {
-    if (load_file(cli, err) != WB_OK || wb_config_load_environment(cli->config, err) != WB_OK ||
-        apply_flags(cli, err) != WB_OK)
+    if (check_environment(err) != WB_OK || load_file(cli, err) != WB_OK ||
+        wb_config_load_environment(cli->config, err) != WB_OK || apply_flags(cli, err) != WB_OK)
         return WB_ERROR;
     return apply_globals(cli, err);
 }

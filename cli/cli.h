@@ -11,7 +11,8 @@
 
 enum wb_output { WB_OUT_TABLE, WB_OUT_WIDE, WB_OUT_JSON, WB_OUT_NDJSON, WB_OUT_NAME };
 
-/* A flag of one command. `argument` NULL: a switch. */
+/* A flag of one command. `argument` NULL: a switch; "a|b": one of these, which completion offers.
+ */
 struct wb_flag {
     const char *name; /* long, without dashes; NULL ends a table */
     char short_name;  /* or 0 */
@@ -52,6 +53,8 @@ struct wb_command {
     const struct wb_flag *flags; /* may be NULL */
     bool brief; /* of another group than observe and configure: --timeout may end it at any instant,
                    as it ends those */
+    bool watches; /* takes -w */
+    bool names;   /* lists things by their names: takes -o name */
     /* Returns the exit code. Has printed what there is to say, errors included. */
     int (*run)(struct wb_cli *cli);
 };

@@ -207,9 +207,11 @@ static enum wb_rc open_combined(const struct wb_cli *cli, FILE **ret, struct wb_
     if (to_stdout && wb_out_is_json(cli))
         return wb_err_set(err, WB_CAT_USAGE, "--combined - and JSON both want standard output");
     *ret = to_stdout ? stdout : fopen(name, "we");
-    if (!*ret)
-        return wb_err_errno(err, errno, "cannot write \"%s\"", name);
-    return WB_OK;
+    if (*ret)
+        return WB_OK;
+    (void)wb_err_errno(err, errno, "--combined: cannot write \"%s\"", name);
+    err->category = WB_CAT_USAGE;
+    return WB_ERROR;
 }
 
 /* A full disk shows at the latest when the stream is flushed. */

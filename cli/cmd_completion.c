@@ -118,11 +118,58 @@ static void print_word_case(const char *word, const char *keep)
     (void)printf("--) ((i++)) ;;\n            -*) ;;\n            *) %s ;;\n        esac\n", keep);
 }
 
+static bool has_choices(const struct wb_flag *flag)
+{
+    return flag->argument && strchr(flag->argument, '|');
+}
+
+static void print_alternatives(const char *choices)
+{
+    for (; *choices; choices++)
+        (void)putchar(*choices == '|' ? ' ' : *choices);
+}
+
+/* `-o|--output) list="table wide …" ;;` of flags with a choice of values. */
+static void print_value_case(void *arg, const struct wb_flag *flag)
+{
+    (void)arg;
+    if (!has_choices(flag))
+        return;
+    (void)printf("        ");
+    if (flag->short_name)
+        (void)printf("-%c%s", flag->short_name, flag->name ? "|" : "");
+    if (flag->name)
+        (void)printf("--%s", flag->name);
+    (void)printf(") list=\"");
+    print_alternatives(flag->argument);
+    (void)printf("\" ;;\n");
+}
+
+/* After a flag that takes a value come its choices, else files: no command. In the syntax that bash
+ * and zsh share. */
+static void print_value_cases(void)
+{
+    (void)printf("    case $previous in\n");
+    wb_help_each_global(print_value_case, NULL);
+    for (size_t i = 0; wb_commands[i]; i++)
+        for (const struct wb_flag *flag = wb_commands[i]->flags; flag && flag->name; flag++)
+            print_value_case(NULL, flag);
+    (void)printf("        ");
+    wb_help_each_global(print_value_flag, stdout);
+    for (size_t i = 0; wb_commands[i]; i++)
+        for (const struct wb_flag *flag = wb_commands[i]->flags; flag && flag->name; flag++)
+            print_value_flag(stdout, flag);
+    (void)printf("--no-such-flag) list= ;;\n    esac\n");
+}
+
 static void print_bash(void)
 {
     (void)printf("# bash completion of waybill: eval \"$(waybill completion bash)\"\n"
                  "_waybill() {\n"
                  "    local current=${COMP_WORDS[COMP_CWORD]} words=() list= own= i\n"
+                 "    local previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
+                 "    [[ $current != = ]] || current=\n"
+                 "    [[ $previous != = ]] || previous=${COMP_WORDS[COMP_CWORD - 2]}\n"
                  "    for ((i = 1; i < COMP_CWORD; i++)); do\n");
     print_word_case("${COMP_WORDS[i]}", "words+=(\"${COMP_WORDS[i]}\")");
     (void)printf("    done\n    case ${words[0]-} in\n        '') list=\"");
@@ -136,7 +183,9 @@ static void print_bash(void)
     print_flag_cases();
     (void)printf("    esac\n    [[ $current != -* ]] || list=\"$own");
     wb_help_each_global(print_long, stdout);
-    (void)printf("\"\n    mapfile -t COMPREPLY < <(compgen -W \"$list\" -- \"$current\")\n}\n"
+    (void)printf("\"\n");
+    print_value_cases();
+    (void)printf("    mapfile -t COMPREPLY < <(compgen -W \"$list\" -- \"$current\")\n}\n"
                  "complete -o default -F _waybill waybill\n");
 }
 
@@ -146,6 +195,7 @@ static void print_zsh(void)
                  "$fpath,\n# or: source <(waybill completion zsh)\n"
                  "_waybill() {\n"
                  "    local -a words_only\n    local list own first i\n"
+                 "    local previous=$words[CURRENT-1]\n"
                  "    for ((i = 2; i < CURRENT; i++)); do\n");
     print_word_case("$words[i]", "words_only+=($words[i])");
     (void)printf("    done\n"
@@ -160,7 +210,9 @@ static void print_zsh(void)
     print_flag_cases();
     (void)printf("    esac\n    [[ $words[CURRENT] != -* ]] || list=\"$own");
     wb_help_each_global(print_long, stdout);
-    (void)printf("\"\n    if [[ -n $list ]]; then compadd -- ${=list}; else _files; fi\n}\n"
+    (void)printf("\"\n");
+    print_value_cases();
+    (void)printf("    if [[ -n $list ]]; then compadd -- ${=list}; else _files; fi\n}\n"
                  "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _waybill \"$@\"; "
                  "else compdef _waybill waybill; fi\n");
 }
@@ -187,7 +239,12 @@ static void print_fish_flag(void *arg, const struct wb_flag *flag)
         (void)printf(" -l %s", flag->name);
     if (flag->short_name)
         (void)printf(" -s %c", flag->short_name);
-    (void)printf("%s -d ", flag->argument ? " -r" : "");
+    (void)printf("%s", has_choices(flag) ? " -x -a '" : flag->argument ? " -r" : "");
+    if (has_choices(flag)) {
+        print_alternatives(flag->argument);
+        (void)printf("'");
+    }
+    (void)printf(" -d ");
     print_fish_quoted(flag->help);
     (void)printf("\n");
 }

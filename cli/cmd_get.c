@@ -350,5 +350,7 @@ const struct wb_command wb_cmd_get = {
     .least_words = 1,
     .most_words = 2,
     .flags = flags,
+    .watches = true,
+    .names = true,
     .run = run_get,
 };

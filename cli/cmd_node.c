@@ -406,6 +406,8 @@ const struct wb_command wb_cmd_node_ls = {
     .group = "configure",
     .summary = "list the nodes",
     .help = "example:\n  waybill node ls -o wide\n",
+    .watches = true,
+    .names = true,
     .run = run_ls,
 };
 

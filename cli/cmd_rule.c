@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "cli/render.h"
 #include "cli/roots.h"
+#include "cli/watch.h"
 #include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/stage/registry.h"
@@ -43,6 +44,8 @@ static enum wb_rc read_match(const struct wb_cli *cli, struct wb_arena *arena, s
                           "--match: \"%s\" is not NODE:PATTERN, for example 'a:**'", text);
     rule->source = wb_arena_printf(arena, "%.*s", (int)(colon - text), text);
     rule->pattern = wb_span_str(colon + 1);
+    if (wb_glob_check(rule->pattern, err) != WB_OK)
+        return wb_err_prefix(err, "--match: pattern of \"%s\"", text);
     return WB_OK;
 }
 
@@ -231,7 +234,24 @@ static json_t *rule_json(const struct wb_cli *cli, const struct wb_rule *rule,
     return object;
 }
 
-int wb_rule_list(const struct wb_cli *cli)
+struct listing {
+    const struct wb_cli *cli;
+    struct wb_registry *registry;
+    uint64_t generation; /* of the registry when last shown */
+};
+
+static enum wb_rc look(void *arg, bool *ret_changed, struct wb_err *err)
+{
+    struct listing *listing = arg;
+    if (wb_registry_poll(listing->registry, err) != WB_OK)
+        return WB_ERROR;
+    uint64_t generation = wb_registry_generation(listing->registry);
+    *ret_changed = generation != listing->generation;
+    listing->generation = generation;
+    return WB_OK;
+}
+
+static enum wb_rc show(void *arg, struct wb_err *err)
 {
     static const struct wb_column columns[] = {
         {"NAME", false, false},     {"MATCH", false, false},   {"TO", false, false},
@@ -239,27 +259,35 @@ int wb_rule_list(const struct wb_cli *cli)
         {"WEIGHT", true, true},     {"EXISTING", false, true}, {"BATCH", true, true},
         {"DIRECT", true, true},     {"ATTEMPTS", true, true},  {"UPDATED", false, true},
         {"OPTIONS", false, false},  {"REASON", false, false}};
-    struct wb_err err;
     struct wb_rule **rules;
     struct wb_setting **pauses;
     size_t count = 0;
     size_t pause_count = 0;
+    const struct listing *listing = arg;
+    (void)err;
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(WB_REGISTRY_ARENA);
-    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
-    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
-        return wb_cli_fail(cli, &err);
-    wb_registry_rules(registry, arena, &rules, &count);
-    wb_registry_controls(registry, "pause/rule/", arena, &pauses, &pause_count);
+    wb_registry_rules(listing->registry, arena, &rules, &count);
+    wb_registry_controls(listing->registry, "pause/rule/", arena, &pauses, &pause_count);
     struct wb_list *list WB_AUTO(wb_list_end) =
-        wb_list_new(cli, "rules", columns, sizeof(columns) / sizeof(columns[0]));
+        wb_list_new(listing->cli, "rules", columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < count; i++) {
         const struct wb_setting *pause = pause_of(pauses, pause_count, rules[i]);
         if (wb_list_is_json(list))
-            wb_list_object(list, rule_json(cli, rules[i], pause));
+            wb_list_object(list, rule_json(listing->cli, rules[i], pause));
         else
             rule_row(list, rules[i], pause);
     }
-    return 0;
+    return WB_OK;
+}
+
+int wb_rule_list(const struct wb_cli *cli)
+{
+    struct wb_err err;
+    struct wb_registry *registry WB_AUTO(wb_registry_free) = NULL;
+    if (wb_registry_new(cli->config, &registry, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    struct listing listing = {cli, registry, wb_registry_generation(registry)};
+    return wb_watch_run(cli, look, show, &listing);
 }
 
 static int run_ls(struct wb_cli *cli)
@@ -449,12 +477,12 @@ static int run_test(struct wb_cli *cli)
 static const struct wb_flag set_flags[] = {
     {"match", 0, "NODE:GLOB", "files this rule is for; ** crosses folders, * does not"},
     {"to", 0, "NODE[,NODE]", "targets; may be given again"},
-    {"strategy", 0, "NAME", "auto, batch, direct, chunked or streaming"},
+    {"strategy", 0, "auto|batch|direct|chunked|streaming", "how files travel; default auto"},
     {"sha256", 0, NULL, "SHA-256 of each file as evidence"},
-    {"deletes", 0, "WHAT", "ignore (default) or propagate"},
+    {"deletes", 0, "ignore|propagate", "what a delete means; default ignore"},
     {"priority", 0, "N", "higher goes first; default 0"},
     {"weight", 0, "N", "share of a target beside other rules of that priority; default 1"},
-    {"existing", 0, "WHAT", "a file there that is not ours: replace (default) or keep"},
+    {"existing", 0, "replace|keep", "a file there that is not ours; default replace"},
     {"batch-below", 0, "SIZE", "smaller files travel in batches"},
     {"direct-below", 0, "SIZE", "smaller files are copied in one pass"},
     {"attempts", 0, "N", "attempts before a file is dead"},
@@ -489,6 +517,8 @@ const struct wb_command wb_cmd_rule_ls = {
     .group = "configure",
     .summary = "list the rules",
     .help = "example:\n  waybill rule ls --json\n",
+    .watches = true,
+    .names = true,
     .run = run_ls,
 };
 

@@ -165,6 +165,7 @@ const struct wb_command wb_cmd_settings_get = {
             "  waybill settings get -o wide\n"
             "  waybill settings get planner.attempts --json\n",
     .most_words = 1,
+    .names = true,
     .run = run_get,
 };
 

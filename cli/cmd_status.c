@@ -40,6 +40,22 @@ static int64_t bytes_per_second(const struct wb_view_link *link)
     return (int64_t)((double)link->hour_bytes * 1000 / (double)link->hour_busy_ms);
 }
 
+/* ---- links of nodes that were removed ---- */
+
+static bool is_node(const struct status *status, const char *name)
+{
+    for (size_t i = 0; i < status->node_count; i++)
+        if (strcmp(status->nodes[i].node->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What was copied over it is history. */
+static bool is_removed(const struct status *status, const struct wb_view_link *link)
+{
+    return !is_node(status, link->source) || !is_node(status, link->target);
+}
+
 /* ---- what holds a link up ---- */
 
 static bool rule_has_link(const struct status *status, const char *name,
@@ -81,6 +97,7 @@ static json_t *link_json(const struct status *status, const struct wb_view_link 
     json_t *object = json_object();
     wb_json_set_str(object, "source", link->source);
     wb_json_set_str(object, "target", link->target);
+    (void)json_object_set_new(object, "removed", json_boolean(is_removed(status, link)));
     wb_json_set_int(object, "verified", link->verified);
     wb_json_set_int(object, "running", link->running);
     wb_json_set_int(object, "waiting", link->waiting);
@@ -204,7 +221,8 @@ static void link_row(const struct status *status, struct wb_list *list,
     char text[32];
     char size[16];
     int64_t lag = lag_ms(status, link);
-    wb_list_cell(list, "%s → %s", link->source, link->target);
+    wb_list_cell(list, "%s → %s%s", link->source, link->target,
+                 is_removed(status, link) ? " (removed)" : "");
     wb_list_cell(list, "%s", wb_out_count(link->verified + link->deleted, text));
     wb_list_cell(list, "%s", wb_out_count(link->running, text));
     wb_list_cell(list, "%s", wb_out_count(link->waiting + link->parked, text));
@@ -236,7 +254,8 @@ static void show_table(const struct status *status)
     struct wb_list *list WB_AUTO(wb_list_end) =
         wb_list_new(status->cli, "links", columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < status->count; i++)
-        link_row(status, list, &status->links[i]);
+        if (status->cli->verbose || !is_removed(status, &status->links[i]))
+            link_row(status, list, &status->links[i]);
 }
 
 /* Below the table: what no line of it can show. */
@@ -360,9 +379,12 @@ const struct wb_command wb_cmd_status = {
         "last hour that did not end dead. THROUGHPUT: bytes proved within that hour over the\n"
         "time that something was under way. LAG: age of the oldest event under way. VERIFIED\n"
         "UNTIL: every event up to this time has ended. Below the table: events that no planner\n"
-        "has taken in yet, and whether there is one (JSON: `events`).\n\n"
+        "has taken in yet, and whether there is one (JSON: `events`).\n"
+        "Links of a node that was removed are shown with -v only, as `(removed)` (JSON:\n"
+        "`removed`).\n\n"
         "examples:\n"
         "  waybill status -w\n"
         "  waybill status --json\n",
+    .watches = true,
     .run = run_status,
 };

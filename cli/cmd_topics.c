@@ -74,5 +74,6 @@ const struct wb_command wb_cmd_topics_check = {
     .summary = "compare the topics with what they should be",
     .help = "Exit code 5 when something differs; a fatal finding stops the ring.\n\n"
             "example:\n  waybill topics check --json\n",
+    .names = true,
     .run = run_check,
 };

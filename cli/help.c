@@ -3,6 +3,8 @@
 #include "cli/commands.h"
 #include "cli/parse.h"
 
+enum { NAMES_WIDTH = 26 };
+
 const char *const wb_help_groups[] = {"services",  "publish", "observe", "repair",
                                       "configure", "misc",    NULL};
 
@@ -10,9 +12,9 @@ void wb_help_each_global(void (*visit)(void *arg, const struct wb_flag *flag), v
 {
     const struct wb_opt_row *rows = wb_config_table();
     for (size_t i = 0; i < WB_OPT_COUNT; i++) {
+        const char *argument = rows[i].choices ? rows[i].choices : rows[i].argument;
         const struct wb_flag flag = {rows[i].flag, rows[i].short_flag,
-                                     rows[i].type == WB_OPT_BOOL ? NULL : rows[i].argument,
-                                     rows[i].help};
+                                     rows[i].type == WB_OPT_BOOL ? NULL : argument, rows[i].help};
         if (flag.name || flag.short_name)
             visit(arg, &flag);
     }
@@ -33,7 +35,10 @@ static void print_flag(void *arg, const struct wb_flag *flag)
         len += snprintf(text + len, sizeof(text) - (size_t)len, "--%s", flag->name);
     if (flag->argument)
         (void)snprintf(text + len, sizeof(text) - (size_t)len, " %s", flag->argument);
-    (void)fprintf(out, "  %-26s %s\n", text, flag->help);
+    if (strlen(text) > NAMES_WIDTH)
+        (void)fprintf(out, "  %s\n  %*s %s\n", text, NAMES_WIDTH, "", flag->help);
+    else
+        (void)fprintf(out, "  %-*s %s\n", NAMES_WIDTH, text, flag->help);
 }
 
 static void print_commands(FILE *out, const char *group)

@@ -10,7 +10,7 @@ enum { FLAGS_MOST = 256, GIVEN_MOST = 4096 };
 
 const struct wb_flag wb_global_flags[] = {
     {"config", 'c', "FILE", "configuration file"},
-    {"output", 'o', "FORM", "table, wide, json, ndjson or name"},
+    {"output", 'o', "table|wide|json|ndjson|name", "form of what is printed"},
     {"json", 0, NULL, "the same as --output json"},
     {"watch", 'w', NULL, "show again when something changed, until interrupted"},
     {"progress", 'P', NULL, "show progress on stderr, also where it is no terminal"},
@@ -18,7 +18,7 @@ const struct wb_flag wb_global_flags[] = {
     {"timeout", 0, "DUR", "give up after this time, exit code 8"},
     {"quiet", 'q', NULL, "only errors on stderr"},
     {"verbose", 'v', NULL, "say more"},
-    {"color", 0, "WHEN", "auto, always or never"},
+    {"color", 0, "auto|always|never", "colours on standard output"},
     {"dry-run", 'n', NULL, "show what would be done, change nothing"},
     {"yes", 'y', NULL, "do not ask before something is deleted"},
     {"help", 'h', NULL, "this help; after a command: its help"},
@@ -246,6 +246,21 @@ static enum wb_rc check_flags(const struct wb_parsed *parsed, struct wb_err *err
     return WB_OK;
 }
 
+/* What a command cannot do is refused, never passed over. Only what this command line says: the
+ * environment is there for all commands. */
+static enum wb_rc check_forms(const struct wb_parsed *parsed, struct wb_err *err)
+{
+    const struct wb_command *command = parsed->command;
+    const char *output = wb_parsed_last(parsed, "output");
+    if (wb_parsed_last(parsed, "watch") && !command->watches)
+        return wb_err_set(err, WB_CAT_USAGE,
+                          "\"%s\" shows nothing that changes: it takes no --watch", command->name);
+    if (output && strcmp(output, "name") == 0 && !command->names)
+        return wb_err_set(err, WB_CAT_USAGE, "\"%s\" lists nothing by name: it takes no -o name",
+                          command->name);
+    return WB_OK;
+}
+
 static enum wb_rc check_count(const struct wb_parsed *parsed, struct wb_err *err)
 {
     const struct wb_command *command = parsed->command;
@@ -272,7 +287,7 @@ enum wb_rc wb_parse_command(struct wb_parsed *parsed, struct wb_err *err)
     }
     if (!parsed->command)
         return unknown_command(parsed, err);
-    if (check_flags(parsed, err) != WB_OK)
+    if (check_flags(parsed, err) != WB_OK || check_forms(parsed, err) != WB_OK)
         return WB_ERROR;
     return check_count(parsed, err);
 }

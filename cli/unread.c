@@ -53,7 +53,7 @@ enum wb_rc wb_unread_ask(const struct wb_config *config, struct wb_consumer *con
                          int32_t partitions, struct wb_unread *ret, struct wb_err *err)
 {
     enum wb_rc rc = ask(config, consumer, partitions, ret, err);
-    if (rc == WB_OK || err->category != WB_CAT_DENIED)
+    if (rc == WB_OK || err->category == WB_CAT_UNREACHABLE || err->category == WB_CAT_TIMEOUT)
         return rc;
     *ret = (struct wb_unread){.events = -1};
     return WB_OK;

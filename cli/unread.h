@@ -11,7 +11,8 @@ struct wb_unread {
     int32_t planners; /* in their group now */
 };
 
-/* Asks by any consumer. Who may not ask about the group is told nothing, which is no error. */
+/* Asks by any consumer. Who may not ask about the group, or asks while its coordinator moves, is
+ * told nothing, which is no error. */
 enum wb_rc wb_unread_ask(const struct wb_config *config, struct wb_consumer *consumer,
                          int32_t partitions, struct wb_unread *ret, struct wb_err *err) WB_MUST_USE;
 

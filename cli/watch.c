@@ -40,7 +40,8 @@ int wb_watch_run(const struct wb_cli *cli,
             if (!err.retryable)
                 return wb_cli_fail(cli, &err);
             if (!troubled)
-                (void)wb_cli_fail(cli, &err);
+                (void)wb_cli_fail_hint(cli, &err,
+                                       "what is shown is of before; it goes on by itself");
             troubled = true;
             continue;
         }

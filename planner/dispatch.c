@@ -185,14 +185,18 @@ static enum wb_rc search_others(struct wb_shell *shell, struct wb_queue *queue, 
     size_t count = 0;
     enum wb_lane lane = (enum wb_lane)(queue->others_at % WB_LANE_COUNT);
     struct wb_part *part = &shell->parts[queue->others_at / WB_LANE_COUNT % shell->partitions];
+    int64_t room = wb_side_room(shell, queue->target, WB_SIDE_TARGET, lane);
+    size_t page = room < OTHERS_PAGE ? (size_t)(room > 0 ? room : 0) : OTHERS_PAGE;
     struct wb_span *keys = wb_arena_alloc(shell->arena, OTHERS_PAGE * sizeof(*keys));
-    if (part->ours && wb_ledger_waiting(part->ledger, queue->name, lane, shell->now_ms, OTHERS_PAGE,
+    if (!page)
+        return WB_OK;
+    if (part->ours && wb_ledger_waiting(part->ledger, queue->name, lane, shell->now_ms, page,
                                         shell->arena, &queue->others, keys, &count, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++)
         if (give_from_other(shell, part, keys[i], err) != WB_OK)
             return WB_ERROR;
-    if (count == OTHERS_PAGE)
+    if (count == page)
         return WB_OK;
     queue->others = (struct wb_ledger_place){0};
     if (++queue->others_at >= shell->partitions * WB_LANE_COUNT) {

@@ -40,11 +40,11 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
                          struct wb_span key, enum wb_record_type type, const void *record,
                          struct wb_err *err)
 {
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
-    if (wb_codec_encode(shell->codec, type, record, &value, err) != WB_OK)
+    wb_buf_clear(&shell->value);
+    if (wb_codec_encode(shell->codec, type, record, &shell->value, err) != WB_OK)
         return WB_ERROR;
     return wb_producer_send(shell->producer, shell->topics[topic], partition, key,
-                            wb_buf_span(&value), 0, err);
+                            wb_buf_span(&shell->value), 0, err);
 }
 
 /* ---- tasks ---- */
@@ -180,18 +180,17 @@ static enum wb_rc save(struct wb_shell *shell, struct wb_loaded *loaded, enum wb
 {
     const struct wb_link *link = &loaded->link;
     bool job = topic == WB_TOPIC_JOBS;
-    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    wb_buf_clear(&shell->value);
     if (record && wb_codec_encode(shell->codec, job ? WB_RECORD_JOB : WB_RECORD_REPLICA, record,
-                                  &value, err) != WB_OK)
+                                  &shell->value, err) != WB_OK)
         return WB_ERROR;
-    struct wb_span bytes = record ? wb_buf_span(&value) : wb_span_of(NULL, 0);
-    loaded->part->touched = true;
+    struct wb_span bytes = record ? wb_buf_span(&shell->value) : wb_span_of(NULL, 0);
     if (wb_producer_send(shell->producer, shell->topics[topic], link->partition, link->key, bytes,
                          ticket_of(job ? 0 : 1, link->partition), err) != WB_OK)
         return WB_ERROR;
     return job ? wb_ledger_put_job(loaded->part->ledger, link->key, link->job, loaded->lane, bytes,
-                                   err)
-               : wb_ledger_put_replica(loaded->part->ledger, link->key, bytes, err);
+                                   &loaded->known, err)
+               : wb_ledger_put_replica(loaded->part->ledger, link->key, bytes, &loaded->known, err);
 }
 
 static enum wb_rc save_links(struct wb_shell *shell, struct wb_err *err)
@@ -354,11 +353,11 @@ static struct wb_position *positions_of(struct wb_shell *shell, size_t *ret_coun
     return list;
 }
 
-static enum wb_rc commit_ledgers(struct wb_shell *shell, struct wb_err *err)
+enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err)
 {
     for (int32_t p = 0; p < shell->partitions; p++) {
         struct wb_part *part = &shell->parts[p];
-        if (!part->touched)
+        if (!part->ours)
             continue;
         if (part->written[0])
             wb_ledger_set_next(part->ledger, WB_TOPIC_JOBS, part->written[0]);
@@ -379,7 +378,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
     if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||
-        commit_ledgers(shell, err) != WB_OK)
+        wb_flush_ledgers(shell, err) != WB_OK)
         return WB_ERROR;
     shell->bare_letters = false;
     count_ends(shell);

@@ -287,8 +287,8 @@ bool wb_side_open(const struct wb_side_state *side, int64_t now_ms)
 
 bool wb_side_excuses(const struct wb_side_state *side, const struct wb_err *err, int64_t begun_ms)
 {
-    bool alone = side->ok_ms < begun_ms && !may_be_one_files(err);
-    return is_nodes(err) && !side->trial && (side->state == WB_NODE_SICK || alone);
+    return is_nodes(err) &&
+           (side->state == WB_NODE_SICK || (side->trial && begun_ms < side->since_ms));
 }
 
 const char *wb_side_reason(const struct wb_side_state *side)

@@ -84,9 +84,9 @@ bool wb_side_probe_due(struct wb_side_state *side, const struct wb_health_policy
 /* May take work now. */
 bool wb_side_open(const struct wb_side_state *side, int64_t now_ms);
 /* Whether a failure of an operation that began at `begun_ms` is the node's and not the file's: of a
- * class that a node can have, and the node is sick, or nothing has succeeded there since. Ask
- * before _outcome takes it in; whether it is sick then counts as well. A file that fails on trial
- * is tried itself: else one that always fails would keep its node sick for ever. */
+ * class that a node can have, and the node is sick, or was when it began. What makes it sick is
+ * excused as well: ask before and after _outcome. A file that fails on trial is tried itself: else
+ * one that always fails would keep its node sick for ever. */
 bool wb_side_excuses(const struct wb_side_state *side, const struct wb_err *err, int64_t begun_ms);
 /* Tasks that may be in flight; at least 1 while it is open. */
 int64_t wb_side_window(const struct wb_side_state *side, const struct wb_health_policy *policy);

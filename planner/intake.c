@@ -178,7 +178,7 @@ static enum wb_rc take_results(struct wb_shell *shell, struct wb_part *part,
         if (wb_link_load(shell, part, report->target, report->source, result->path, NULL, &loaded,
                          err) != WB_OK)
             return WB_ERROR;
-        input.excused = wb_nodes_outcome(shell, report, result, kind);
+        input.excused = wb_nodes_outcome(shell, report, i, kind);
         if (wb_link_step(shell, loaded, &input, err) != WB_OK)
             return WB_ERROR;
     }
@@ -196,7 +196,8 @@ static enum wb_rc take_report(struct wb_shell *shell, struct wb_part *part,
         return bury(shell, message, &why);
     const struct wb_report *report = record;
     if (wb_name_check(report->source, &why) != WB_OK ||
-        wb_name_check(report->target, &why) != WB_OK)
+        wb_name_check(report->target, &why) != WB_OK ||
+        (*report->from && wb_name_check(report->from, &why) != WB_OK))
         return bury(shell, message, &why);
     if (report->op == WB_OP_CHECK) {
         wb_nodes_probed(shell, report);

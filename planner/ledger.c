@@ -5,27 +5,37 @@
 
 #include "core/base/clock.h"
 #include "core/base/db.h"
+#include "core/base/hash.h"
 
 enum {
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
     PATH_BYTES = 600,
+    UNSAVED_MOST = 8192, /* changes that a kill costs, and that are to be read again */
+    UNSAVED_MS = 10000,  /* and for how long: the log must not have forgotten them */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
      * what was deleted meanwhile. */
     STALE_MS = 12 * 3600 * 1000
 };
 
+/* Keys are long and their order is not that of the work: rows are found by a hash, so that the
+ * index is a fraction of the table and stays in the cache. */
 static const char schema[] =
-    "CREATE TABLE jobs(key BLOB PRIMARY KEY, queue TEXT NOT NULL, lane INT NOT NULL,"
-    " standing INT NOT NULL, bytes INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
+    "CREATE TABLE jobs(hash INT NOT NULL, key BLOB NOT NULL, queue TEXT NOT NULL, lane INT NOT "
+    "NULL, standing INT NOT NULL, bytes INT NOT NULL, due INT NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX jobs_hash ON jobs(hash);"
     "CREATE INDEX jobs_waiting ON jobs(standing, queue, lane, due);"
     "CREATE INDEX jobs_due ON jobs(due) WHERE standing >= 2;"
-    "CREATE TABLE replicas(key BLOB PRIMARY KEY, record BLOB NOT NULL);"
+    "CREATE TABLE replicas(hash INT NOT NULL, key BLOB NOT NULL, record BLOB NOT NULL);"
+    "CREATE INDEX replicas_hash ON replicas(hash);"
     "CREATE TABLE place(topic INT PRIMARY KEY, next INT NOT NULL, saved_ms INT NOT NULL);";
 
 enum statement {
-    PUT_JOB,
+    ADD_JOB,
+    MOVE_JOB,
+    SET_JOB,
     DEL_JOB,
-    PUT_REPLICA,
+    ADD_REPLICA,
+    SET_REPLICA,
     DEL_REPLICA,
     GET_JOB,
     GET_REPLICA,
@@ -40,13 +50,17 @@ enum statement {
 };
 
 static const char *const statements[STATEMENT_COUNT] = {
-    [PUT_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(key) DO UPDATE SET "
-                "queue=?2, lane=?3, standing=?4, bytes=?5, due=?6, record=?7",
-    [DEL_JOB] = "DELETE FROM jobs WHERE key=?1",
-    [PUT_REPLICA] = "INSERT INTO replicas VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET record=?2",
-    [DEL_REPLICA] = "DELETE FROM replicas WHERE key=?1",
-    [GET_JOB] = "SELECT record, lane FROM jobs WHERE key=?1",
-    [GET_REPLICA] = "SELECT record FROM replicas WHERE key=?1",
+    [ADD_JOB] = "INSERT INTO jobs VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [MOVE_JOB] = "UPDATE jobs SET queue=?3, lane=?4, standing=?5, bytes=?6, due=?7, record=?8 "
+                 "WHERE rowid=?1",
+    [SET_JOB] = "UPDATE jobs SET bytes=?6, record=?8 WHERE rowid=?1",
+    [DEL_JOB] = "DELETE FROM jobs WHERE rowid=?1",
+    [ADD_REPLICA] = "INSERT INTO replicas VALUES(?1,?2,?3)",
+    [SET_REPLICA] = "UPDATE replicas SET record=?3 WHERE rowid=?1",
+    [DEL_REPLICA] = "DELETE FROM replicas WHERE rowid=?1",
+    [GET_JOB] = "SELECT rowid, record, queue, lane, standing, due FROM jobs WHERE hash=?1 AND "
+                "key=?2",
+    [GET_REPLICA] = "SELECT rowid, record FROM replicas WHERE hash=?1 AND key=?2",
     [WAITING] = "SELECT key, due, rowid FROM jobs WHERE standing=1 AND queue=?1 AND lane=?2 "
                 "AND due<=?3 AND (due, rowid)>(?4, ?5) ORDER BY due, rowid LIMIT ?6",
     [WALK_JOBS] = "SELECT key, 0, rowid FROM jobs WHERE rowid>?1 ORDER BY rowid LIMIT ?2",
@@ -61,7 +75,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 
 struct place {
     int64_t next;
-    bool dirty;
+    int64_t saved;
 };
 
 struct wb_ledger {
@@ -70,7 +84,11 @@ struct wb_ledger {
     struct place jobs;
     struct place replicas;
     uint64_t seen;
-    bool changing;
+    uint64_t seen_saved;
+    bool begun; /* a transaction of SQLite: what is not saved */
+    int64_t begun_ms;
+    bool changing; /* since the last commit */
+    int64_t unsaved;
 };
 
 enum wb_standing wb_standing_of(const struct wb_job *job)
@@ -82,10 +100,28 @@ enum wb_standing wb_standing_of(const struct wb_job *job)
     return wb_plan_in_flight(job->state) ? WB_STANDING_FLIGHT : WB_STANDING_FENCING;
 }
 
+/* Made for each job that is looked at or saved; what does not fit is cut, as by snprintf. */
+static size_t append(char *text, size_t at, const char *part)
+{
+    size_t len = strlen(part);
+    size_t left = WB_QUEUE_TEXT - 1 - at;
+    if (len > left)
+        len = left;
+    memcpy(text + at, part, len);
+    return at + len;
+}
+
 void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT])
 {
-    (void)snprintf(ret, WB_QUEUE_TEXT, "%s/%s/%s/%d", job->target, job->source,
-                   job->rule ? job->rule : "", (int)job->priority);
+    char priority[16] = "0";
+    if (job->priority)
+        (void)snprintf(priority, sizeof(priority), "%d", (int)job->priority);
+    const char *const parts[] = {job->target, "/",     job->source, "/", job->rule ? job->rule : "",
+                                 "/",         priority};
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        len = append(ret, len, parts[i]);
+    ret[len] = 0;
 }
 
 static enum wb_rc prepare_all(struct wb_ledger *ledger, struct wb_err *err)
@@ -101,13 +137,13 @@ static enum wb_rc load_place(struct wb_ledger *ledger, enum wb_topic topic, stru
 {
     bool row;
     sqlite3_stmt *stmt = ledger->stmt[GET_PLACE];
-    place->next = -1;
+    place->next = place->saved = -1;
     (void)sqlite3_bind_int(stmt, 1, (int)topic);
     if (wb_db_step(stmt, &row, err) != WB_OK)
         return WB_ERROR;
     if (!row)
         return WB_OK;
-    place->next = sqlite3_column_int64(stmt, 0);
+    place->next = place->saved = sqlite3_column_int64(stmt, 0);
     *stale |= wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1) > STALE_MS;
     (void)sqlite3_reset(stmt);
     return WB_OK;
@@ -123,18 +159,28 @@ static enum wb_rc load(struct wb_ledger *ledger, struct wb_err *err)
         load_place(ledger, WB_TOPIC_REPLICAS, &ledger->replicas, &stale, err) != WB_OK ||
         load_place(ledger, WB_TOPIC_SETTINGS, &seen, &ignored, err) != WB_OK)
         return WB_ERROR;
-    ledger->seen = seen.next < 0 ? 0 : (uint64_t)seen.next;
+    ledger->seen = ledger->seen_saved = seen.next < 0 ? 0 : (uint64_t)seen.next;
     return stale ? wb_ledger_reset(ledger, err) : WB_OK;
 }
 
-enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledger **ret,
-                          struct wb_err *err)
+/* The slot's lock keeps others away: file locks at every look would cost more than the look. */
+static enum wb_rc tune(struct wb_ledger *ledger, int64_t cache_bytes, struct wb_err *err)
+{
+    char pragmas[96];
+    (void)snprintf(pragmas, sizeof(pragmas),
+                   "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-%lld",
+                   (long long)(cache_bytes / 1024));
+    return wb_db_exec(ledger->db, pragmas, err);
+}
+
+enum wb_rc wb_ledger_open(const char *folder, int32_t partition, int64_t cache_bytes,
+                          struct wb_ledger **ret, struct wb_err *err)
 {
     char path[PATH_BYTES];
     struct wb_ledger *ledger = wb_xcalloc(1, sizeof(*ledger));
     (void)snprintf(path, sizeof(path), "%s/ledger-%d.db", folder, (int)partition);
     if (wb_db_open(path, SCHEMA_VERSION, schema, &ledger->db, NULL, err) != WB_OK ||
-        load(ledger, err) != WB_OK) {
+        tune(ledger, cache_bytes, err) != WB_OK || load(ledger, err) != WB_OK) {
         wb_ledger_close(&ledger);
         return WB_ERROR;
     }
@@ -142,11 +188,39 @@ enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledge
     return WB_OK;
 }
 
+static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
+                            struct wb_err *err)
+{
+    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
+    (void)sqlite3_bind_int(stmt, 1, (int)topic);
+    (void)sqlite3_bind_int64(stmt, 2, next);
+    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
+    return wb_db_run(stmt, err);
+}
+
+static enum wb_rc save(struct wb_ledger *ledger, struct wb_err *err)
+{
+    if (!ledger->begun)
+        return WB_OK;
+    if (put_place(ledger, WB_TOPIC_JOBS, ledger->jobs.next, err) != WB_OK ||
+        put_place(ledger, WB_TOPIC_REPLICAS, ledger->replicas.next, err) != WB_OK ||
+        wb_db_exec(ledger->db, "COMMIT", err) != WB_OK)
+        return WB_ERROR;
+    ledger->begun = false;
+    ledger->unsaved = 0;
+    ledger->jobs.saved = ledger->jobs.next;
+    ledger->replicas.saved = ledger->replicas.next;
+    ledger->seen_saved = ledger->seen;
+    return WB_OK;
+}
+
 void wb_ledger_close(struct wb_ledger **ledger)
 {
+    struct wb_err ignored;
     if (!*ledger)
         return;
     wb_ledger_rollback(*ledger);
+    (void)!save(*ledger, &ignored);
     wb_db_close(&(*ledger)->db);
     free(*ledger);
     *ledger = NULL;
@@ -164,43 +238,27 @@ int64_t wb_ledger_next(const struct wb_ledger *ledger, enum wb_topic topic)
 
 void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t next)
 {
-    struct place *place = place_of(ledger, topic);
-    place->dirty |= place->next != next;
-    place->next = next;
+    place_of(ledger, topic)->next = next;
 }
 
 static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
 {
-    if (ledger->changing)
-        return WB_OK;
+    ledger->unsaved++;
     ledger->changing = true;
+    if (ledger->begun)
+        return WB_OK;
+    ledger->begun = true;
+    ledger->begun_ms = wb_clock_mono_ms();
     return wb_db_exec(ledger->db, "BEGIN", err);
 }
 
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err)
 {
+    ledger->changing = true;
     wb_ledger_rollback(ledger);
-    ledger->jobs = ledger->replicas = (struct place){.next = -1};
-    ledger->seen = 0;
+    ledger->jobs = ledger->replicas = (struct place){-1, -1};
+    ledger->seen = ledger->seen_saved = 0;
     return wb_db_exec(ledger->db, "DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place", err);
-}
-
-static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
-                            struct wb_err *err)
-{
-    sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
-    (void)sqlite3_bind_int(stmt, 1, (int)topic);
-    (void)sqlite3_bind_int64(stmt, 2, next);
-    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
-    return wb_db_run(stmt, err);
-}
-
-static enum wb_rc save_place(struct wb_ledger *ledger, enum wb_topic topic, struct wb_err *err)
-{
-    struct place *place = place_of(ledger, topic);
-    bool dirty = place->dirty;
-    place->dirty = false;
-    return dirty ? put_place(ledger, topic, place->next, err) : WB_OK;
 }
 
 uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
@@ -211,92 +269,58 @@ uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
 /* Kept in the row of the settings' place: it is what was last read of them. */
 enum wb_rc wb_ledger_set_seen(struct wb_ledger *ledger, uint64_t seen, struct wb_err *err)
 {
-    ledger->seen = seen & INT64_MAX;
     if (change(ledger, err) != WB_OK)
         return WB_ERROR;
+    ledger->seen = seen & INT64_MAX;
     return put_place(ledger, WB_TOPIC_SETTINGS, (int64_t)ledger->seen, err);
+}
+
+static bool is_to_be_saved(const struct wb_ledger *ledger)
+{
+    return ledger->unsaved >= UNSAVED_MOST ||
+           (ledger->begun && wb_clock_mono_ms() - ledger->begun_ms >= UNSAVED_MS);
 }
 
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
 {
-    if (!ledger->changing && !ledger->jobs.dirty && !ledger->replicas.dirty)
-        return WB_OK;
-    if (change(ledger, err) != WB_OK || save_place(ledger, WB_TOPIC_JOBS, err) != WB_OK ||
-        save_place(ledger, WB_TOPIC_REPLICAS, err) != WB_OK)
+    bool moved =
+        ledger->jobs.next != ledger->jobs.saved || ledger->replicas.next != ledger->replicas.saved;
+    if (moved && change(ledger, err) != WB_OK)
+        return WB_ERROR;
+    if (is_to_be_saved(ledger) && save(ledger, err) != WB_OK)
         return WB_ERROR;
     ledger->changing = false;
-    return wb_db_exec(ledger->db, "COMMIT", err);
+    return WB_OK;
 }
 
 void wb_ledger_rollback(struct wb_ledger *ledger)
 {
     struct wb_err ignored;
-    if (ledger->changing)
+    if (!ledger->changing)
+        return;
+    if (ledger->begun)
         (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);
-    ledger->changing = false;
+    ledger->begun = ledger->changing = false;
+    ledger->unsaved = 0;
+    ledger->jobs.next = ledger->jobs.saved;
+    ledger->replicas.next = ledger->replicas.saved;
+    ledger->seen = ledger->seen_saved;
 }
 
-static enum wb_rc run_key(struct wb_ledger *ledger, enum statement which, struct wb_span key,
+/* ---- one link ---- */
+
+static void bind_key(sqlite3_stmt *stmt, struct wb_span key)
+{
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)wb_hash64_of(key));
+    wb_db_bind_span(stmt, 2, key);
+}
+
+/* Where true, the statement stands on the row and is to be reset. */
+static enum wb_rc look_up(sqlite3_stmt *stmt, struct wb_span key, bool *ret_found,
                           struct wb_err *err)
 {
-    wb_db_bind_span(ledger->stmt[which], 1, key);
-    return wb_db_run(ledger->stmt[which], err);
-}
-
-enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
-                             enum wb_lane lane, struct wb_span record, struct wb_err *err)
-{
-    char queue[WB_QUEUE_TEXT];
-    sqlite3_stmt *stmt = ledger->stmt[PUT_JOB];
-    if (change(ledger, err) != WB_OK)
-        return WB_ERROR;
-    if (!record.data)
-        return run_key(ledger, DEL_JOB, key, err);
-    wb_queue_name(job, queue);
-    wb_db_bind_span(stmt, 1, key);
-    (void)sqlite3_bind_text(stmt, 2, queue, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int(stmt, 3, (int)lane);
-    (void)sqlite3_bind_int(stmt, 4, (int)wb_standing_of(job));
-    (void)sqlite3_bind_int64(stmt, 5, wb_plan_bytes(job));
-    (void)sqlite3_bind_int64(stmt, 6, job->due_ms);
-    wb_db_bind_span(stmt, 7, record);
-    return wb_db_run(stmt, err);
-}
-
-enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
-                                 struct wb_span record, struct wb_err *err)
-{
-    if (change(ledger, err) != WB_OK)
-        return WB_ERROR;
-    if (!record.data)
-        return run_key(ledger, DEL_REPLICA, key, err);
-    wb_db_bind_span(ledger->stmt[PUT_REPLICA], 2, record);
-    return run_key(ledger, PUT_REPLICA, key, err);
-}
-
-static enum wb_rc get_one(struct wb_ledger *ledger, enum statement which, struct wb_span key,
-                          struct wb_arena *arena, struct wb_span *ret, int *ret_lane,
-                          struct wb_err *err)
-{
-    bool row;
-    sqlite3_stmt *stmt = ledger->stmt[which];
-    *ret = wb_span_of(NULL, 0);
-    wb_db_bind_span(stmt, 1, key);
-    if (wb_db_step(stmt, &row, err) != WB_OK)
-        return WB_ERROR;
-    if (!row)
-        return WB_OK;
-    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 0));
-    if (ret_lane)
-        *ret_lane = sqlite3_column_int(stmt, 1);
-    (void)sqlite3_reset(stmt);
-    return WB_OK;
-}
-
-enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
-                                 struct wb_arena *arena, struct wb_span *ret, struct wb_err *err)
-{
-    return get_one(ledger, GET_REPLICA, key, arena, ret, NULL, err);
+    bind_key(stmt, key);
+    return wb_db_step(stmt, ret_found, err);
 }
 
 static enum wb_lane lane_of(int number)
@@ -304,16 +328,150 @@ static enum wb_lane lane_of(int number)
     return number == WB_LANE_LARGE ? WB_LANE_LARGE : WB_LANE_SMALL;
 }
 
-enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, enum wb_lane *ret_lane,
-                         struct wb_span *ret_replica, struct wb_err *err)
+static enum wb_standing standing_of(int number)
 {
-    int lane = WB_LANE_SMALL;
-    if (get_one(ledger, GET_JOB, key, arena, ret_job, &lane, err) != WB_OK)
-        return WB_ERROR;
-    *ret_lane = lane_of(lane);
-    return wb_ledger_get_replica(ledger, key, arena, ret_replica, err);
+    return number > 0 && number < WB_STANDING_COUNT ? (enum wb_standing)number : WB_STANDING_NONE;
 }
+
+static enum wb_rc get_job(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                          struct wb_span *ret, struct wb_ledger_known *known, struct wb_err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = ledger->stmt[GET_JOB];
+    *ret = wb_span_of(NULL, 0);
+    if (look_up(stmt, key, &found, err) != WB_OK)
+        return WB_ERROR;
+    if (!found)
+        return WB_OK;
+    known->job = sqlite3_column_int64(stmt, 0);
+    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 1));
+    known->queue = wb_arena_strdup(arena, (const char *)sqlite3_column_text(stmt, 2));
+    known->lane = lane_of(sqlite3_column_int(stmt, 3));
+    known->standing = standing_of(sqlite3_column_int(stmt, 4));
+    known->due_ms = sqlite3_column_int64(stmt, 5);
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+static enum wb_rc get_replica(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                              struct wb_span *ret, int64_t *ret_row, struct wb_err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = ledger->stmt[GET_REPLICA];
+    *ret = wb_span_of(NULL, 0);
+    *ret_row = 0;
+    if (look_up(stmt, key, &found, err) != WB_OK)
+        return WB_ERROR;
+    if (!found)
+        return WB_OK;
+    *ret_row = sqlite3_column_int64(stmt, 0);
+    *ret = wb_arena_span(arena, wb_db_column_span(stmt, 1));
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
+                                 struct wb_arena *arena, struct wb_span *ret, struct wb_err *err)
+{
+    int64_t row;
+    return get_replica(ledger, key, arena, ret, &row, err);
+}
+
+enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
+                         struct wb_span *ret_job, struct wb_span *ret_replica,
+                         struct wb_ledger_known *ret_known, struct wb_err *err)
+{
+    *ret_known = (struct wb_ledger_known){.queue = ""};
+    if (get_job(ledger, key, arena, ret_job, ret_known, err) != WB_OK)
+        return WB_ERROR;
+    return get_replica(ledger, key, arena, ret_replica, &ret_known->replica, err);
+}
+
+/* The row of a key when nobody knows it. */
+static enum wb_rc find_row(struct wb_ledger *ledger, enum statement which, struct wb_span key,
+                           int64_t *ret, struct wb_err *err)
+{
+    bool found;
+    sqlite3_stmt *stmt = ledger->stmt[which];
+    *ret = 0;
+    if (look_up(stmt, key, &found, err) != WB_OK)
+        return WB_ERROR;
+    if (!found)
+        return WB_OK;
+    *ret = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return WB_OK;
+}
+
+static enum wb_rc delete_row(struct wb_ledger *ledger, enum statement which, int64_t row,
+                             struct wb_err *err)
+{
+    if (!row)
+        return WB_OK;
+    (void)sqlite3_bind_int64(ledger->stmt[which], 1, row);
+    return wb_db_run(ledger->stmt[which], err);
+}
+
+/* Indexes are left alone where nothing changes that they hold. */
+static enum statement how_to_put(int64_t row, const struct wb_ledger_known *known,
+                                 const char *queue, const struct wb_job *job, enum wb_lane lane)
+{
+    if (!row)
+        return ADD_JOB;
+    bool stays = known && known->lane == lane && known->standing == wb_standing_of(job) &&
+                 known->due_ms == job->due_ms && strcmp(known->queue, queue) == 0;
+    return stays ? SET_JOB : MOVE_JOB;
+}
+
+enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
+                             enum wb_lane lane, struct wb_span record,
+                             const struct wb_ledger_known *known, struct wb_err *err)
+{
+    char queue[WB_QUEUE_TEXT];
+    int64_t row = known ? known->job : 0;
+    if (change(ledger, err) != WB_OK ||
+        (!known && find_row(ledger, GET_JOB, key, &row, err) != WB_OK))
+        return WB_ERROR;
+    if (!record.data)
+        return delete_row(ledger, DEL_JOB, row, err);
+    wb_queue_name(job, queue);
+    enum statement which = how_to_put(row, known, queue, job, lane);
+    sqlite3_stmt *stmt = ledger->stmt[which];
+    if (which == ADD_JOB)
+        bind_key(stmt, key);
+    else
+        (void)sqlite3_bind_int64(stmt, 1, row);
+    if (which != SET_JOB) {
+        (void)sqlite3_bind_text(stmt, 3, queue, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int(stmt, 4, (int)lane);
+        (void)sqlite3_bind_int(stmt, 5, (int)wb_standing_of(job));
+        (void)sqlite3_bind_int64(stmt, 7, job->due_ms);
+    }
+    (void)sqlite3_bind_int64(stmt, 6, wb_plan_bytes(job));
+    wb_db_bind_span(stmt, 8, record);
+    return wb_db_run(stmt, err);
+}
+
+enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
+                                 struct wb_span record, const struct wb_ledger_known *known,
+                                 struct wb_err *err)
+{
+    int64_t row = known ? known->replica : 0;
+    if (change(ledger, err) != WB_OK ||
+        (!known && find_row(ledger, GET_REPLICA, key, &row, err) != WB_OK))
+        return WB_ERROR;
+    if (!record.data)
+        return delete_row(ledger, DEL_REPLICA, row, err);
+    sqlite3_stmt *stmt = ledger->stmt[row ? SET_REPLICA : ADD_REPLICA];
+    if (row)
+        (void)sqlite3_bind_int64(stmt, 1, row);
+    else
+        bind_key(stmt, key);
+    wb_db_bind_span(stmt, 3, record);
+    return wb_db_run(stmt, err);
+}
+
+/* ---- many ---- */
 
 /* Adds the keys that a bound statement gives; `place` becomes that of the last one. */
 static enum wb_rc gather(sqlite3_stmt *stmt, struct wb_arena *arena, struct wb_ledger_place *place,
@@ -379,10 +537,10 @@ enum wb_rc wb_ledger_count(struct wb_ledger *ledger,
             return WB_ERROR;
         if (!row)
             return WB_OK;
-        int standing = sqlite3_column_int(stmt, 2);
-        if (standing > 0 && standing < WB_STANDING_COUNT)
+        enum wb_standing standing = standing_of(sqlite3_column_int(stmt, 2));
+        if (standing != WB_STANDING_NONE)
             visit(arg, (const char *)sqlite3_column_text(stmt, 0),
-                  lane_of(sqlite3_column_int(stmt, 1)), (enum wb_standing)standing,
-                  sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4));
+                  lane_of(sqlite3_column_int(stmt, 1)), standing, sqlite3_column_int64(stmt, 3),
+                  sqlite3_column_int64(stmt, 4));
     }
 }

@@ -1,6 +1,8 @@
 /* The planner's memory of one partition: what is in flight and what is proved, in SQLite. It is a
- * cache of the changelog topics jobs and replicas: each commit holds the offsets that it reflects,
- * and a ledger that is lost, damaged or old is read again from the log. One thread. */
+ * cache of the changelog topics jobs and replicas: what is saved holds the offsets that it
+ * reflects, and a ledger that is lost, damaged or old is read again from the log. Several turns are
+ * saved together, so a page that they all change is written once; whoever is killed before reads
+ * them again. One thread. */
 #ifndef WB_PLANNER_LEDGER_H
 #define WB_PLANNER_LEDGER_H
 
@@ -20,9 +22,10 @@ enum wb_standing {
 enum wb_standing wb_standing_of(const struct wb_job *job);
 
 /* `folder` exists. The caller closes. */
-enum wb_rc wb_ledger_open(const char *folder, int32_t partition, struct wb_ledger **ret,
-                          struct wb_err *err) WB_MUST_USE;
-void wb_ledger_close(struct wb_ledger **ledger); /* what is not committed is lost; NULL is fine */
+enum wb_rc wb_ledger_open(const char *folder, int32_t partition, int64_t cache_bytes,
+                          struct wb_ledger **ret, struct wb_err *err) WB_MUST_USE;
+/* Saves what is committed, the rest is lost. NULL is fine. */
+void wb_ledger_close(struct wb_ledger **ledger);
 
 /* Next offset to read of a changelog topic (JOBS, REPLICAS); -1: from the start. */
 int64_t wb_ledger_next(const struct wb_ledger *ledger, enum wb_topic topic);
@@ -30,9 +33,11 @@ void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t n
 /* Forgets everything. */
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
 
-/* Changes gather in a transaction that the first of them begins. _commit and _rollback without one
- * do nothing. */
+/* The changes since the last commit belong to the ledger from now on. Call it without any, too, so
+ * that nothing stays unsaved for long. */
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
+/* Where anything was changed since the last commit, the ledger is what it was when it was last
+ * saved, with the offsets of then: what was committed since is to be read from the log again. */
 void wb_ledger_rollback(struct wb_ledger *ledger);
 
 /* Jobs that wait for the same things stand in one queue: those of one source, target, rule and
@@ -40,18 +45,30 @@ void wb_ledger_rollback(struct wb_ledger *ledger);
 enum { WB_QUEUE_TEXT = 208 };
 void wb_queue_name(const struct wb_job *job, char ret[WB_QUEUE_TEXT]);
 
-/* `record` is the encoded job or replica; data NULL: there is none any more. */
+/* How a ledger has a link. */
+struct wb_ledger_known {
+    int64_t job; /* rows; 0: it has none */
+    int64_t replica;
+    const char *queue; /* of the job, as the rest */
+    enum wb_lane lane;
+    enum wb_standing standing;
+    int64_t due_ms;
+};
+
+/* `record` is the encoded job or replica; data NULL: there is none any more. `known` is what _get
+ * said of the key, if nothing was put under it since; NULL when nobody asked. */
 enum wb_rc wb_ledger_put_job(struct wb_ledger *ledger, struct wb_span key, const struct wb_job *job,
                              enum wb_lane lane, struct wb_span record,
-                             struct wb_err *err) WB_MUST_USE;
+                             const struct wb_ledger_known *known, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_ledger_put_replica(struct wb_ledger *ledger, struct wb_span key,
-                                 struct wb_span record, struct wb_err *err) WB_MUST_USE;
+                                 struct wb_span record, const struct wb_ledger_known *known,
+                                 struct wb_err *err) WB_MUST_USE;
 
-/* Both encoded records of a link, copied into the arena; data NULL where there is none. The lane is
- * the one that the job was put with. */
+/* Both encoded records of a link, copied into the arena; data NULL where there is none. The texts
+ * of `ret_known` are in the arena, too. */
 enum wb_rc wb_ledger_get(struct wb_ledger *ledger, struct wb_span key, struct wb_arena *arena,
-                         struct wb_span *ret_job, enum wb_lane *ret_lane,
-                         struct wb_span *ret_replica, struct wb_err *err) WB_MUST_USE;
+                         struct wb_span *ret_job, struct wb_span *ret_replica,
+                         struct wb_ledger_known *ret_known, struct wb_err *err) WB_MUST_USE;
 /* The replica alone. */
 enum wb_rc wb_ledger_get_replica(struct wb_ledger *ledger, struct wb_span key,
                                  struct wb_arena *arena, struct wb_span *ret,

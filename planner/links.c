@@ -24,7 +24,6 @@ void wb_turn_reset(struct wb_shell *shell)
         struct wb_part *part = &shell->parts[p];
         memcpy(part->begun, part->next, sizeof(part->begun));
         part->written[0] = part->written[1] = 0;
-        part->touched = false;
     }
 }
 
@@ -41,25 +40,24 @@ static enum wb_rc decode(struct wb_shell *shell, enum wb_record_type type, struc
 
 static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_err *err)
 {
-    char name[WB_QUEUE_TEXT];
     struct wb_span job;
     struct wb_span replica;
     void *job_record;
     void *replica_record;
     struct wb_link *link = &loaded->link;
-    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &loaded->lane, &replica,
+    if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &replica, &loaded->known,
                       err) != WB_OK ||
         decode(shell, WB_RECORD_JOB, job, &job_record, err) != WB_OK ||
         decode(shell, WB_RECORD_REPLICA, replica, &replica_record, err) != WB_OK)
         return WB_ERROR;
     link->job = job_record;
     link->replica = replica_record;
-    loaded->standing = wb_standing_of(link->job);
     if (!link->job)
         return WB_OK;
     /* It counts as the ledger has it, whatever the rules say by now. */
-    wb_queue_name(link->job, name);
-    loaded->queue = wb_queue_of(shell, name);
+    loaded->queue = wb_queue_of(shell, loaded->known.queue);
+    loaded->lane = loaded->known.lane;
+    loaded->standing = loaded->known.standing;
     loaded->bytes = wb_plan_bytes(link->job);
     return WB_OK;
 }
@@ -167,10 +165,19 @@ enum wb_rc wb_link_other(struct wb_shell *shell, const struct wb_loaded *loaded,
 
 /* ---- steps ---- */
 
+static uint64_t entropy(struct wb_shell *shell)
+{
+    if (!shell->entropy_left) {
+        wb_random_bytes(shell->entropy, sizeof(shell->entropy));
+        shell->entropy_left = WB_ENTROPY;
+    }
+    return shell->entropy[--shell->entropy_left];
+}
+
 static void step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input)
 {
     input->now_ms = shell->now_ms;
-    input->entropy = wb_random_u64();
+    input->entropy = entropy(shell);
     wb_plan_step(&loaded->policy, &loaded->link, input, &shell->outbox);
     /* Counts go by what the ledger has: what is not saved counts as before, whatever the rules say.
      */
@@ -206,11 +213,17 @@ static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
     enum { PAUSED_MS = 5000 };
     if (!loaded->link.job || input->kind != WB_INPUT_GIVE)
         return;
+    int64_t cancelled_ms = wb_link_cancelled_ms(shell, loaded);
     if (!*loaded->policy.rule)
         *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
                                    .until_ms = INT64_MAX,
                                    .cancel_end = WB_END_SUPERSEDED,
                                    .reason = "no rule sends it there any more"};
+    else if (loaded->link.job->event.accepted_ms < cancelled_ms)
+        *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
+                                   .until_ms = cancelled_ms,
+                                   .cancel_end = WB_END_DEAD,
+                                   .reason = "called off by an operator"};
     else if (wb_link_is_paused(shell, loaded))
         *input = (struct wb_input){.kind = WB_INPUT_DEFER, .until_ms = shell->now_ms + PAUSED_MS};
 }
@@ -225,12 +238,24 @@ bool wb_link_stands_in(struct wb_shell *shell, struct wb_loaded *loaded, enum wb
     return loaded->lane == lane;
 }
 
+/* Whether those whose answer is missing have answered others since. */
+static bool is_staffed(const struct wb_shell *shell, const struct wb_job *job)
+{
+    bool transfers = shell->answered_ms > job->updated_ms;
+    bool verifiers = shell->judged_ms > job->updated_ms;
+    if (job->state == WB_JOB_COPYING)
+        return *job->instance || *job->tag ? verifiers : transfers;
+    if (job->state == WB_JOB_RANGING || job->state == WB_JOB_SEALING)
+        return transfers && verifiers;
+    return transfers;
+}
+
 enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input,
                         struct wb_err *err)
 {
     check_wanted(shell, loaded, input);
     if (input->kind == WB_INPUT_TIMER && loaded->link.job)
-        input->excused = shell->answered_ms <= loaded->link.job->updated_ms;
+        input->excused = !is_staffed(shell, loaded->link.job);
     if (find_other(shell, loaded, input, err) != WB_OK)
         return WB_ERROR;
     step(shell, loaded, input);

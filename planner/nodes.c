@@ -144,20 +144,30 @@ static int64_t telling_ms(const struct wb_result *result)
     return result->bytes <= TELLING_BYTES ? result->duration_ms : -1;
 }
 
+/* A worker's clock may be ahead of ours. */
+static int64_t ended_ms_of(const struct wb_shell *shell, const struct wb_result *result)
+{
+    int64_t ended_ms = result->started_ms + result->duration_ms;
+    return ended_ms < shell->now_ms ? ended_ms : shell->now_ms;
+}
+
+/* All files of one task count once: `again` when the result before it said the same of the node. */
 static bool take_side(struct wb_shell *shell, struct wb_node_view *node, enum wb_side side,
-                      const struct wb_result *result)
+                      const struct wb_result *result, bool again)
 {
     struct wb_side_state *state = &node->side[side];
-    int64_t ended_ms = result->started_ms + result->duration_ms;
+    int64_t ended_ms = ended_ms_of(shell, result);
     const struct wb_err *err = is_blamed(result->error, side) ? result->error : NULL;
     if (!err && result->error)
         return false;
-    bool excused = err && wb_side_excuses(state, err, result->started_ms);
+    bool excused = err && wb_side_excuses(state, err, ended_ms - result->duration_ms);
+    if (again || excused)
+        return excused;
     bool trial = state->trial;
     struct wb_health_change change =
         wb_side_outcome(state, &shell->health, err, telling_ms(result), ended_ms);
     note_change(shell, node, side, &change);
-    return excused || (err && !trial && change.state && state->state == WB_NODE_SICK);
+    return err && !trial && change.state && state->state == WB_NODE_SICK;
 }
 
 static bool uses_source(enum wb_op op)
@@ -165,20 +175,31 @@ static bool uses_source(enum wb_op op)
     return op != WB_OP_PUBLISH && op != WB_OP_DISCARD;
 }
 
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
-                      const struct wb_result *result, enum wb_input_kind kind)
+static bool says_the_same(const struct wb_report *report, size_t index)
+{
+    return index > 0 &&
+           (report->results[index].error == NULL) == (report->results[index - 1].error == NULL);
+}
+
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+                      enum wb_input_kind kind)
 {
     bool excused = false;
+    const struct wb_result *result = &report->results[index];
+    bool again = says_the_same(report, index);
     const char *source = report->from && *report->from ? report->from : report->source;
-    if (result->started_ms > shell->answered_ms)
-        shell->answered_ms = result->started_ms;
+    int64_t *seen_ms = kind == WB_INPUT_REPORT ? &shell->answered_ms : &shell->judged_ms;
+    int64_t begun_ms = ended_ms_of(shell, result) - result->duration_ms;
+    if (begun_ms > *seen_ms)
+        *seen_ms = begun_ms;
     if (result->error && result->error->category == WB_CAT_EXPIRED)
         return false;
     /* The verifier reads the target only. */
     if (kind == WB_INPUT_REPORT && uses_source(report->op))
-        excused |= take_side(shell, wb_node_view_of(shell, source), WB_SIDE_SOURCE, result);
+        excused |= take_side(shell, wb_node_view_of(shell, source), WB_SIDE_SOURCE, result, again);
     if (report->op != WB_OP_PROBE)
-        excused |= take_side(shell, wb_node_view_of(shell, report->target), WB_SIDE_TARGET, result);
+        excused |=
+            take_side(shell, wb_node_view_of(shell, report->target), WB_SIDE_TARGET, result, again);
     return excused;
 }
 
@@ -196,7 +217,7 @@ void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report)
             continue;
         struct wb_health_change change = wb_side_probed(
             &node->side[side], &shell->health, result->error, target ? result->free_bytes : -1,
-            result->duration_ms, result->started_ms + result->duration_ms);
+            result->duration_ms, ended_ms_of(shell, result));
         note_change(shell, node, side, &change);
         if (!target || result->error)
             continue;
@@ -221,7 +242,6 @@ static void give_probe(struct wb_shell *shell, struct wb_node_view *node, enum w
     struct wb_intent *intent = wb_outbox_add(&shell->outbox, WB_OP_CHECK);
     intent->partition = any_partition(shell);
     intent->source = intent->target = node->name;
-    intent->not_after_ms = shell->now_ms + shell->health.probe_every_ms;
     intent->file.path = wb_span_str(side_names[side]);
     intent->file.tag = wb_arena_strdup(shell->arena, side == WB_SIDE_TARGET ? node->marker : "");
 }
@@ -234,8 +254,8 @@ static bool probe(struct wb_span key, void *value, void *arg)
     for (int side = 0; side < WB_SIDE_COUNT; side++) {
         /* Only one planner has a root marked: two might mark two roots. */
         bool may = side == WB_SIDE_SOURCE || *node->marker || is_home(shell, node);
-        if (node->needed[side] && may &&
-            wb_side_probe_due(&node->side[side], &shell->health, shell->now_ms))
+        bool needed = node->needed[side] || node->side[side].state != WB_NODE_UP;
+        if (needed && may && wb_side_probe_due(&node->side[side], &shell->health, shell->now_ms))
             give_probe(shell, node, (enum wb_side)side);
     }
     return true;

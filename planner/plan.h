@@ -124,7 +124,7 @@ enum wb_lane { WB_LANE_SMALL, WB_LANE_LARGE, WB_LANE_COUNT };
 /* By the strategy that the job would get now. */
 enum wb_lane wb_plan_lane(const struct wb_policy *policy, const struct wb_job *job);
 
-/* What it will move at least, as far as known; 0: not known, or nothing. */
+/* What it has in flight at once, as far as known; 0: not known, or nothing. */
 int64_t wb_plan_bytes(const struct wb_job *job);
 
 /* Every move that there is from one state to another; UNKNOWN: before the first. Drawn in

@@ -73,6 +73,8 @@ static void give_range(struct wb_step *step, size_t index)
     range->offset = (int64_t)index * job->chunk_bytes;
     range->length = range_length(job, index);
     range->tag = "";
+    /* After a failure what lies there is not to be trusted. */
+    intent->file.fresh = job->attempt > 0;
     intent->file.ranges = range;
     intent->file.range_count = 1;
     intent->file.instance = job->instance;

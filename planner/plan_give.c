@@ -133,6 +133,12 @@ static void fill_copy(struct wb_step *step, struct wb_intent *intent)
     intent->bytes = known_size(job) > 0 ? known_size(job) : 0;
 }
 
+/* What was seen of it is no regular file. */
+static bool has_no_ranges(const struct wb_job *job)
+{
+    return job->version && job->version->kind != WB_FILE_REGULAR;
+}
+
 static void give_copy(struct wb_step *step, enum wb_strategy strategy)
 {
     const struct wb_policy *policy = step->policy;
@@ -143,7 +149,7 @@ static void give_copy(struct wb_step *step, enum wb_strategy strategy)
     intent->alone |= !batch;
     /* A medium file may grow somewhat on the way; a forced strategy takes what comes. */
     intent->max_file_bytes = batch ? policy->batch_below_bytes - 1 : 2 * policy->direct_below_bytes;
-    if (forced || !policy->random_writes)
+    if (forced || !policy->random_writes || has_no_ranges(step->job))
         intent->max_file_bytes = INT64_MAX;
     wb_job_move(step, WB_JOB_COPYING, deadline(step));
 }
@@ -190,7 +196,7 @@ static void give_written(struct wb_step *step)
         return;
     }
     job->strategy = wb_plan_strategy(step->policy, known_size(job), job->mime, &job->reason);
-    if (job->version && job->version->kind != WB_FILE_REGULAR) {
+    if (has_no_ranges(job)) {
         job->strategy = WB_STRATEGY_DIRECT;
         job->reason = "only regular files have ranges";
     }

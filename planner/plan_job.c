@@ -141,12 +141,16 @@ static void note_ended(struct wb_step *step, const struct wb_replica *replica)
 }
 
 /* A newer event that names the very version that was just proved has nothing left to ask for. One
- * that stands for others, too, may hide what they asked for. */
-static void absorb_pending(struct wb_job *job)
+ * that stands for others, too, may hide what they asked for; one that came after the last look at
+ * the target may be about what somebody did there since. */
+static void absorb_pending(struct wb_step *step)
 {
+    struct wb_job *job = step->job;
     struct wb_event_ref *pending = job->pending;
-    if (!pending || pending->count != 1 || pending->kind != WB_EVENT_WRITTEN ||
-        !*pending->claim.etag || !wb_version_same(&pending->claim, job->version))
+    const struct wb_result *last = step->input->result;
+    if (!pending || !last || pending->accepted_ms > last->started_ms || pending->count != 1 ||
+        pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag ||
+        !wb_version_same(&pending->claim, job->version))
         return;
     wb_event_merge(pending, &job->event);
     job->event = *pending;
@@ -157,7 +161,7 @@ void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
 {
     struct wb_job *job = step->job;
     if (end == WB_END_VERIFIED)
-        absorb_pending(job);
+        absorb_pending(step);
     struct wb_replica *replica = replica_next(step);
     replica->job = job->id;
     replica->end = end;
@@ -240,8 +244,7 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         job->attempt++;
     if (strcmp(err->code, "POISON") == 0)
         job->unanswered = 1; /* whichever file of the task it was: each travels alone now */
-    /* Once past the budget: a replica that is no good either must not go on for ever. */
-    bool other = job->attempt <= job->max_attempts && wb_other_take(step, err);
+    bool other = wb_other_take(step, err);
     bool used_up = job->attempt >= job->max_attempts && !other;
     if ((!err->retryable && !other && !step->input->excused) || used_up) {
         wb_job_end(step, WB_END_DEAD, used_up ? "attempts used up" : "can't be retried");

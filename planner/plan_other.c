@@ -5,20 +5,21 @@
 
 #include "planner/plan_parts.h"
 
-/* An event that says neither size nor time could mean any. Both etags are the source's: files of
- * one size may have been given one time. */
+/* A replica keeps the version that its source had, etag included: size and time alone may be those
+ * of an older file. An event that does not say so much could mean any. */
 static bool names_version(const struct wb_version *claim, const struct wb_version *version)
 {
-    if (*claim->etag && *version->etag && strcmp(claim->etag, version->etag) != 0)
-        return false;
     return claim->size_bytes == version->size_bytes && claim->mtime_ns == version->mtime_ns &&
+           *claim->etag && strcmp(claim->etag, version->etag) == 0 &&
            version->kind == WB_FILE_REGULAR;
 }
 
 bool wb_plan_other_fits(const struct wb_link *link, const struct wb_replica *other)
 {
     const struct wb_job *job = link->job;
-    if (!job)
+    /* The source can't be asked whether an event is late: what is replicated from elsewhere could
+     * be older than what the target has had. So only a target that never had the file is served. */
+    if (!job || link->replica || *job->landed)
         return false;
     const struct wb_version *wanted = job->version ? job->version : &job->event.claim;
     if (!other || !other->version || !other->digests.len || job->event.kind != WB_EVENT_WRITTEN)
@@ -45,7 +46,8 @@ static bool source_is_at_fault(const struct wb_err *err)
 bool wb_other_take(struct wb_step *step, const struct wb_err *err)
 {
     struct wb_job *job = step->job;
-    if (*job->from || !source_is_at_fault(err) || !wb_other_fits(step))
+    if (step->source_next || *job->from || job->attempt >= job->max_attempts ||
+        !source_is_at_fault(err) || !wb_other_fits(step))
         return false;
     job->from = wb_arena_strdup(step->arena, step->input->other->target);
     job->version = wb_version_copy(step->arena, step->input->other->version);
@@ -78,6 +80,7 @@ bool wb_other_give(struct wb_step *step)
     intent->file.version = job->version;
     intent->file.replaces = wb_tag_of_ours(step);
     intent->file.sha256 = job->event.sha256;
+    intent->file.fresh = true; /* digests are compared with the replica's, not with the target's */
     intent->max_file_bytes = INT64_MAX;
     intent->alone = true;
     intent->bytes = job->version->size_bytes;
@@ -113,6 +116,7 @@ void wb_other_give_up(struct wb_step *step, const struct wb_err *err)
 {
     wb_drop_instance(step);
     forget(step);
+    step->source_next = true;
     wb_job_fail(step, err ? err : &no_use);
 }
 

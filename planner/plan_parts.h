@@ -17,6 +17,7 @@ struct wb_step {
     const struct wb_input *input;
     struct wb_outbox *outbox;
     struct wb_arena *arena;
+    bool source_next; /* a replica has just failed as source: the source itself comes next */
 };
 
 /* ---- plan_job.c: birth, change and end of a job ---- */

@@ -58,7 +58,11 @@ static int64_t job_size(const struct wb_job *job)
 
 int64_t wb_plan_bytes(const struct wb_job *job)
 {
+    const int64_t mebibyte = 1024 * 1024;
+    int64_t chunk = job->chunk_bytes ? job->chunk_bytes : 16 * mebibyte;
     int64_t size = job->event.kind == WB_EVENT_DELETED ? 0 : job_size(job);
+    if (size > WB_RANGES_IN_FLIGHT * chunk)
+        size = WB_RANGES_IN_FLIGHT * chunk;
     return size > 0 ? size : 0;
 }
 

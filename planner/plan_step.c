@@ -343,10 +343,9 @@ static void on_report(struct wb_step *step)
     const struct wb_result *result = step->input->result;
     enum wb_op op = step->input->op;
     bool staged = result->outcome == WB_OUTCOME_COPIED || result->outcome == WB_OUTCOME_OPENED;
-    if (is_ours(step) && op <= WB_OP_DELETE && report_handlers[op]) {
-        step->job->unanswered = 0;
+    if (is_ours(step) && op <= WB_OP_DELETE && report_handlers[op])
         report_handlers[op](step);
-    } else if (!is_ours(step) && staged)
+    else if (!is_ours(step) && staged)
         wb_give_discard(step, wb_arena_strdup(step->arena, result->instance));
 }
 
@@ -460,7 +459,8 @@ static void on_verdict(struct wb_step *step)
 {
     if (!is_ours(step))
         return;
-    step->job->unanswered = 0;
+    if (step->input->result->outcome == WB_OUTCOME_MATCH)
+        step->job->unanswered = 0;
     if (step->input->op == WB_OP_COPY || step->input->op == WB_OP_OPEN)
         on_copy_verdict(step);
     else if (step->input->op == WB_OP_RANGE)

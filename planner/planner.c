@@ -157,12 +157,10 @@ static enum wb_rc undo(struct wb_shell *shell, struct wb_err *err)
     wb_log_err(WB_LOG_WARN, "turn undone", err);
     if (wb_txn_abort(shell->producer, err) != WB_OK || seek_back(shell, err) != WB_OK)
         return WB_ERROR;
-    for (int32_t p = 0; p < shell->partitions; p++) {
-        struct wb_part *part = &shell->parts[p];
-        if (part->ledger)
-            wb_ledger_rollback(part->ledger);
-        memcpy(part->next, part->begun, sizeof(part->next));
-    }
+    for (int32_t p = 0; p < shell->partitions; p++)
+        memcpy(shell->parts[p].next, shell->parts[p].begun, sizeof(shell->parts[p].next));
+    if (wb_restore_undone(shell, err) != WB_OK)
+        return WB_ERROR;
     wb_turn_reset(shell);
     wb_catalog_compare(shell);
     return wb_queues_count(shell, err);
@@ -213,6 +211,8 @@ static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
             return undo(shell, err);
         wb_metric_observe(shell->metrics.turn_seconds,
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
+    } else if (wb_flush_ledgers(shell, err) != WB_OK) {
+        return WB_ERROR;
     }
     enum wb_rc rc = shell->ours > 0 ? wb_nodes_tell(shell, err) : WB_OK;
     wb_turn_reset(shell);
@@ -346,6 +346,7 @@ static void close_planner(void *self)
     wb_map_free(&shell->queues);
     wb_map_free(&shell->nodes);
     wb_config_free(&shell->settings);
+    wb_buf_free(&shell->value);
     wb_arena_free(&shell->arena);
     wb_arena_free(&shell->catalog);
     free(shell);
@@ -357,6 +358,7 @@ static enum wb_rc open_planner(const struct wb_stage_env *env, void **ret_self, 
     shell->env = env;
     shell->slot.lock_fd = -1;
     shell->arena = wb_arena_new(WB_TURN_ARENA);
+    shell->value = wb_buf_make(WB_RECORD_MAX);
     shell->links = wb_map_new(NULL);
     shell->queues = wb_map_new(free);
     shell->nodes = wb_map_new(free);

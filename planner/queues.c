@@ -65,8 +65,8 @@ static void count(struct wb_queue *queue, enum wb_lane lane, enum wb_standing st
         return;
     queue->source->flight[WB_SIDE_SOURCE][lane] += jobs;
     queue->target->flight[WB_SIDE_TARGET][lane] += jobs;
-    queue->source->flight_bytes[WB_SIDE_SOURCE] += bytes;
-    queue->target->flight_bytes[WB_SIDE_TARGET] += bytes;
+    queue->source->flight_bytes[WB_SIDE_SOURCE][lane] += bytes;
+    queue->target->flight_bytes[WB_SIDE_TARGET][lane] += bytes;
 }
 
 void wb_queue_recount(struct wb_shell *shell, struct wb_loaded *loaded)
@@ -123,15 +123,15 @@ static int64_t share(const struct wb_shell *shell, int64_t whole)
     return part > 0 ? part : 1;
 }
 
-static int64_t side_room(const struct wb_shell *shell, const struct wb_node_view *node,
-                         enum wb_side side, enum wb_lane lane)
+int64_t wb_side_room(const struct wb_shell *shell, const struct wb_node_view *node,
+                     enum wb_side side, enum wb_lane lane)
 {
     const struct wb_config *config = wb_shell_config(shell);
     int64_t files = lane == WB_LANE_SMALL ? wb_config_int(config, WB_OPT_BATCH_FILES) : 1;
     int64_t tasks = wb_side_window(&node->side[side], &shell->health);
     if (node->held || !wb_side_open(&node->side[side], shell->now_ms))
         return 0;
-    if (node->flight_bytes[side] > share(shell, wb_config_int(config, WB_OPT_WINDOW_BYTES)))
+    if (node->flight_bytes[side][lane] > share(shell, wb_config_int(config, WB_OPT_WINDOW_BYTES)))
         return 0;
     return share(shell, tasks * files) - node->flight[side][lane];
 }
@@ -140,8 +140,8 @@ int64_t wb_queue_room(struct wb_shell *shell, const struct wb_queue *queue, enum
 {
     if (queue->held)
         return 0;
-    int64_t source = side_room(shell, queue->source, WB_SIDE_SOURCE, lane);
-    int64_t target = side_room(shell, queue->target, WB_SIDE_TARGET, lane);
+    int64_t source = wb_side_room(shell, queue->source, WB_SIDE_SOURCE, lane);
+    int64_t target = wb_side_room(shell, queue->target, WB_SIDE_TARGET, lane);
     int64_t room = source < target ? source : target;
     return room > 0 ? room : 0;
 }

@@ -6,7 +6,7 @@
 #include "core/base/log.h"
 #include "planner/shell.h"
 
-enum { PAGE = 256, ID_TEXT = 40 };
+enum { PAGE = 256 };
 
 static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_err *err)
 {
@@ -28,56 +28,65 @@ static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, str
     return wb_link_step(shell, loaded, &input, err);
 }
 
+/* Asks for a file at all targets to which it was never asked for. `ref` is how it was seen last;
+ * the copies will see what it is now. */
+static enum wb_rc fill(struct wb_shell *shell, const struct wb_loaded *known,
+                       const struct wb_event_ref *ref, struct wb_err *err)
+{
+    struct wb_route *routes;
+    const struct wb_link *link = &known->link;
+    size_t count = wb_rules_routes(shell->rules, shell->rule_count, &shell->defaults, link->source,
+                                   link->path, shell->arena, &routes);
+    for (size_t i = 0; i < count; i++) {
+        struct wb_loaded *other;
+        struct wb_event_ref own = *ref;
+        struct wb_input input = {.kind = WB_INPUT_EVENT, .event = &own};
+        if (wb_link_load(shell, known->part, routes[i].target, link->source, link->path,
+                         &routes[i].policy, &other, err) != WB_OK)
+            return WB_ERROR;
+        if (other->link.job || other->link.replica)
+            continue;
+        own.id = wb_arena_printf(shell->arena, "fill-%016llx", (unsigned long long)wb_random_u64());
+        own.accepted_ms = shell->now_ms;
+        own.count = 1;
+        if (wb_link_step(shell, other, &input, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
+
+/* What is under way or dead at one target is wanted at the others as well. */
 static enum wb_rc check_job(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
                             struct wb_err *err)
 {
     struct wb_loaded *loaded;
     if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
         return WB_ERROR;
+    const struct wb_job *job = loaded->link.job;
+    if (job && job->event.kind == WB_EVENT_WRITTEN &&
+        fill(shell, loaded, &job->event, err) != WB_OK)
+        return WB_ERROR;
     return call_off(shell, loaded, err);
-}
-
-/* The file was seen as this replica has it; the copy will see what it is now. */
-static enum wb_rc ask_for(struct wb_shell *shell, struct wb_loaded *missing,
-                          const struct wb_replica *known, struct wb_err *err)
-{
-    const struct wb_event_ref ref = {
-        .id = wb_arena_printf(shell->arena, "fill-%016llx", (unsigned long long)wb_random_u64()),
-        .time_ms = known->event_time_ms,
-        .offset = known->event_offset,
-        .accepted_ms = shell->now_ms,
-        .kind = WB_EVENT_WRITTEN,
-        .claim = *known->version,
-        .sha256 = known->sha256,
-        .mime = wb_mime_of(shell->mime, known->path),
-        .count = 1,
-    };
-    struct wb_input input = {.kind = WB_INPUT_EVENT, .event = &ref};
-    return wb_link_step(shell, missing, &input, err);
 }
 
 static enum wb_rc check_replica(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
                                 struct wb_err *err)
 {
     struct wb_loaded *loaded;
-    struct wb_route *routes;
     if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
         return WB_ERROR;
-    const struct wb_link *link = &loaded->link;
-    if (!link->replica || !link->replica->version)
+    const struct wb_replica *replica = loaded->link.replica;
+    if (!replica || !replica->version)
         return WB_OK;
-    size_t count = wb_rules_routes(shell->rules, shell->rule_count, &shell->defaults, link->source,
-                                   link->path, shell->arena, &routes);
-    for (size_t i = 0; i < count; i++) {
-        struct wb_loaded *other;
-        if (wb_link_load(shell, part, routes[i].target, link->source, link->path, &routes[i].policy,
-                         &other, err) != WB_OK)
-            return WB_ERROR;
-        if (!other->link.job && !other->link.replica &&
-            ask_for(shell, other, link->replica, err) != WB_OK)
-            return WB_ERROR;
-    }
-    return WB_OK;
+    const struct wb_event_ref ref = {
+        .time_ms = replica->event_time_ms,
+        .offset = replica->event_offset,
+        .kind = WB_EVENT_WRITTEN,
+        .claim = *replica->version,
+        .sha256 = replica->sha256,
+        .mime = wb_mime_of(shell->mime, replica->path),
+    };
+    return fill(shell, loaded, &ref, err);
 }
 
 static enum wb_rc page(struct wb_shell *shell, struct wb_part *part, struct wb_err *err)
@@ -97,7 +106,6 @@ static enum wb_rc page(struct wb_shell *shell, struct wb_part *part, struct wb_e
     part->replicas = !part->replicas;
     if (!part->compared)
         return WB_OK;
-    part->touched = true;
     return wb_ledger_set_seen(part->ledger, shell->demands, err);
 }
 

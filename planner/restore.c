@@ -5,7 +5,11 @@
 #include "core/base/log.h"
 #include "planner/shell.h"
 
-enum { BEAT_EVERY = 4096 };
+enum {
+    BEAT_EVERY = 4096,
+    CACHE_BYTES = 144 * 1024 * 1024, /* of all ledgers */
+    CACHE_LEAST = 1024 * 1024        /* of one */
+};
 
 struct restoring {
     struct wb_shell *shell;
@@ -20,7 +24,8 @@ static enum wb_rc take_job(struct restoring *restoring, struct wb_ledger *ledger
     void *record;
     struct wb_shell *shell = restoring->shell;
     if (!message->value.data)
-        return wb_ledger_put_job(ledger, message->key, NULL, WB_LANE_SMALL, message->value, err);
+        return wb_ledger_put_job(ledger, message->key, NULL, WB_LANE_SMALL, message->value, NULL,
+                                 err);
     wb_arena_reset(shell->arena);
     if (wb_codec_decode_as(shell->codec, WB_RECORD_JOB, message->value, shell->arena, &record,
                            err) != WB_OK)
@@ -29,7 +34,7 @@ static enum wb_rc take_job(struct restoring *restoring, struct wb_ledger *ledger
         wb_catalog_policy(shell, ((struct wb_job *)record)->target,
                           ((struct wb_job *)record)->source, ((struct wb_job *)record)->path);
     return wb_ledger_put_job(ledger, message->key, record, wb_plan_lane(&policy, record),
-                             message->value, err);
+                             message->value, NULL, err);
 }
 
 static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_err *err)
@@ -44,7 +49,7 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
     struct wb_err why;
     enum wb_rc rc = restoring->topic == WB_TOPIC_JOBS
                         ? take_job(restoring, ledger, message, &why)
-                        : wb_ledger_put_replica(ledger, message->key, message->value, &why);
+                        : wb_ledger_put_replica(ledger, message->key, message->value, NULL, &why);
     if (rc == WB_OK)
         return WB_OK;
     /* Only we write here; a record of a stranger must not stop the partition for ever. */
@@ -95,23 +100,49 @@ static enum wb_rc catch_up(struct wb_shell *shell, enum wb_topic topic, const in
     return WB_OK;
 }
 
-enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
-                      struct wb_err *err)
+static enum wb_rc read_log(struct wb_shell *shell, const int32_t *partitions, size_t count,
+                           struct wb_err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct wb_part *part = &shell->parts[partitions[i]];
-        if (wb_ledger_open(shell->slot.folder, partitions[i], &part->ledger, err) != WB_OK)
-            return WB_ERROR;
-    }
     if (check_ends(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
         check_ends(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK ||
         catch_up(shell, WB_TOPIC_JOBS, partitions, count, err) != WB_OK ||
         catch_up(shell, WB_TOPIC_REPLICAS, partitions, count, err) != WB_OK)
         return WB_ERROR;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (wb_ledger_commit(shell->parts[partitions[i]].ledger, err) != WB_OK)
             return WB_ERROR;
-        shell->parts[partitions[i]].ours = true;
-    }
     return WB_OK;
+}
+
+enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
+                      struct wb_err *err)
+{
+    int64_t cache_bytes = count ? CACHE_BYTES / (int64_t)count : CACHE_BYTES;
+    if (cache_bytes < CACHE_LEAST)
+        cache_bytes = CACHE_LEAST;
+    for (size_t i = 0; i < count; i++) {
+        struct wb_part *part = &shell->parts[partitions[i]];
+        if (wb_ledger_open(shell->slot.folder, partitions[i], cache_bytes, &part->ledger, err) !=
+            WB_OK)
+            return WB_ERROR;
+    }
+    if (read_log(shell, partitions, count, err) != WB_OK)
+        return WB_ERROR;
+    for (size_t i = 0; i < count; i++)
+        shell->parts[partitions[i]].ours = true;
+    return WB_OK;
+}
+
+enum wb_rc wb_restore_undone(struct wb_shell *shell, struct wb_err *err)
+{
+    size_t count = 0;
+    int32_t *partitions WB_AUTO(wb_free_ptr) =
+        wb_xcalloc((size_t)shell->partitions, sizeof(*partitions));
+    for (int32_t p = 0; p < shell->partitions; p++) {
+        if (!shell->parts[p].ours)
+            continue;
+        wb_ledger_rollback(shell->parts[p].ledger);
+        partitions[count++] = p;
+    }
+    return read_log(shell, partitions, count, err);
 }

@@ -166,10 +166,8 @@ size_t wb_rules_routes(struct wb_rule *const *rules, size_t count, const struct 
     size_t most = 0;
     size_t found = 0;
     for (size_t i = 0; i < count; i++)
-        most += matches(rules[i], source, path) ? rules[i]->target_count : 0;
+        most += strcmp(rules[i]->source, source) == 0 ? rules[i]->target_count : 0;
     *ret = wb_arena_alloc(arena, (most + 1) * sizeof(**ret));
-    if (!*ret || most == 0)
-        return 0;
     for (size_t i = 0; i < count; i++) {
         if (!matches(rules[i], source, path))
             continue;

@@ -17,13 +17,12 @@
 #include "planner/mime.h"
 #include "planner/rules.h"
 
-enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256, WB_TURN_ARENA = 1024 * 1024 * 1024 };
+enum { WB_INPUTS = 3, WB_TOPIC_TEXT = 256, WB_ENTROPY = 64, WB_TURN_ARENA = 1024 * 1024 * 1024 };
 
 /* What is known of one home partition while it is ours. */
 struct wb_part {
     bool ours;
     struct wb_ledger *ledger;
-    bool touched;  /* its ledger has changes of this turn */
     bool compared; /* nothing is left to reconcile */
     bool replicas; /* jobs have been compared, replicas are */
     struct wb_ledger_place walk;
@@ -37,7 +36,8 @@ struct wb_loaded {
     struct wb_link link;
     struct wb_part *part;
     struct wb_policy policy;
-    enum wb_standing standing; /* as it counts now */
+    struct wb_ledger_known known; /* before the turn */
+    enum wb_standing standing;    /* as it counts now */
     enum wb_lane lane;
     struct wb_queue *queue;
     int64_t bytes;
@@ -53,7 +53,7 @@ struct wb_node_view {
     int64_t free_bytes;
     char marker[64];
     int64_t flight[WB_SIDE_COUNT][WB_LANE_COUNT]; /* jobs */
-    int64_t flight_bytes[WB_SIDE_COUNT];
+    int64_t flight_bytes[WB_SIDE_COUNT][WB_LANE_COUNT];
     bool changed; /* worth a record */
     int64_t told_ms;
     struct wb_metric *window[WB_SIDE_COUNT];
@@ -141,7 +141,8 @@ struct wb_shell {
 
     struct wb_map *queues; /* name -> struct wb_queue */
     struct wb_map *nodes;  /* name -> struct wb_node_view */
-    int64_t answered_ms;   /* latest begin of an operation that was reported: workers are there */
+    int64_t answered_ms;   /* latest begin of what transfer reported: workers are there */
+    int64_t judged_ms;     /* the same of the verifier */
 
     /* this turn */
     struct wb_arena *arena;
@@ -158,6 +159,9 @@ struct wb_shell {
     size_t consumed_bytes;
     int64_t now_ms;
     uint32_t next_task_partition;
+    struct wb_buf value;          /* one encoded record */
+    uint64_t entropy[WB_ENTROPY]; /* random numbers, drawn in advance */
+    size_t entropy_left;
 
     struct wb_planner_metrics metrics;
 };
@@ -204,6 +208,9 @@ struct wb_queue *wb_queue_of(struct wb_shell *shell, const char *name);
 void wb_queue_recount(struct wb_shell *shell, struct wb_loaded *loaded);
 /* How many more jobs of a queue and lane may be in flight; 0 while it is held up. */
 int64_t wb_queue_room(struct wb_shell *shell, const struct wb_queue *queue, enum wb_lane lane);
+/* The same for one side of a node alone. */
+int64_t wb_side_room(const struct wb_shell *shell, const struct wb_node_view *node,
+                     enum wb_side side, enum wb_lane lane);
 /* Counts anew from the ledgers: after a rollback or when partitions came or went. */
 enum wb_rc wb_queues_count(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Rules, pauses and weights changed. */
@@ -215,10 +222,10 @@ void wb_queues_refresh(struct wb_shell *shell);
 struct wb_node_view *wb_node_view_of(struct wb_shell *shell, const char *name);
 /* Definitions, rules, pauses or settings changed. */
 void wb_nodes_refresh(struct wb_shell *shell);
-/* Takes the outcome of an operation into the health of the nodes that it used; true when its
- * failure is a node's and not the file's. */
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
-                      const struct wb_result *result, enum wb_input_kind kind);
+/* Takes a result of a report into the health of the nodes that it used; true when its failure is a
+ * node's and not the file's. */
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+                      enum wb_input_kind kind);
 /* The answer to a probe. */
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
 /* Gives out the probes that are due. */
@@ -265,6 +272,8 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
 bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
+/* The ledgers take on what the turn changed; part of _flush, and of turns without one. */
+enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */
 void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,
                         int64_t offset, const struct wb_err *err);
@@ -274,6 +283,8 @@ void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t p
 /* Opens the ledgers of partitions that became ours and brings them up to date with the log. */
 enum wb_rc wb_restore(struct wb_shell *shell, const int32_t *partitions, size_t count,
                       struct wb_err *err) WB_MUST_USE;
+/* Takes the turn's changes out of the ledgers, and reads what was not saved from the log again. */
+enum wb_rc wb_restore_undone(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 
 /* ---- catalog.c ---- */
 

@@ -60,10 +60,12 @@ stop_stages() {
     done
 }
 
-# A test that fails shows what its stages said; nothing runs on in any case.
+# A test that fails shows what its stages said; nothing runs on in any case. What else a script has
+# to undo it defines as at_end.
 clean_up() {
     local rc=$? name log
     trap '' INT TERM
+    ! declare -F at_end >/dev/null || at_end || true
     for name in "${!stages[@]}"; do
         kill -KILL "${stages[$name]}" 2>/dev/null || true
     done

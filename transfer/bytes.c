@@ -11,6 +11,7 @@ struct move {
     enum wb_rc (*guard)(void *arg, struct wb_err *err);
     void *arg;
     uint8_t *block;
+    bool keeps; /* what is there already is not written */
 };
 
 static int64_t block_len(int64_t left)
@@ -55,7 +56,7 @@ static enum wb_rc move_block(struct move *move, int64_t offset, int64_t length, 
         return WB_ERROR;
     struct wb_span bytes = wb_span_of(move->block, got);
     wb_hasher_update(move->exec->hasher, bytes);
-    if (move->guard && is_there(move, offset, bytes))
+    if (move->keeps && is_there(move, offset, bytes))
         return WB_OK;
     if (move->to && wb_file_write(move->to, offset, bytes, err) != WB_OK) {
         wb_err_place(err, WB_SCOPE_TARGET, "copy");
@@ -109,13 +110,13 @@ static enum wb_rc move_sparse(struct move *move, int64_t offset, int64_t end, st
 }
 
 enum wb_rc wb_bytes_copy(struct wb_exec *exec, struct wb_file *from, struct wb_file *to,
-                         int64_t offset, int64_t length, bool sparse,
+                         int64_t offset, int64_t length, bool sparse, bool keeps,
                          enum wb_rc (*guard)(void *arg, struct wb_err *err), void *arg,
                          struct wb_err *err)
 {
     if (length == 0)
         return WB_OK;
-    struct move move = {exec, from, to, guard, arg, wb_pool_get(exec->env->pool)};
+    struct move move = {exec, from, to, guard, arg, wb_pool_get(exec->env->pool), keeps};
     enum wb_rc rc = sparse ? move_sparse(&move, offset, offset + length, err)
                            : move_data(&move, offset, offset + length, err);
     wb_pool_put(exec->env->pool, move.block);

@@ -103,9 +103,10 @@ enum wb_rc wb_whole_read(struct wb_exec *exec, const struct wb_task_file *file,
 /* ---- bytes.c ---- */
 
 /* Moves [offset, offset + length) from one opened file to another (NULL: nowhere) and feeds the
- * hasher; holes are left out where `sparse`. `guard` (may be NULL) is asked before each write. */
+ * hasher; holes are left out where `sparse`. With `keeps` what is
+ * there already is not written. `guard` (may be NULL) is asked before each write. */
 enum wb_rc wb_bytes_copy(struct wb_exec *exec, struct wb_file *from, struct wb_file *to,
-                         int64_t offset, int64_t length, bool sparse,
+                         int64_t offset, int64_t length, bool sparse, bool keeps,
                          enum wb_rc (*guard)(void *arg, struct wb_err *err), void *arg,
                          struct wb_err *err) WB_MUST_USE;
 

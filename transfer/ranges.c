@@ -72,7 +72,8 @@ static enum wb_rc copy_range(struct guard *guard, struct wb_file *to, const stru
                          "range at %lld is outside the file", (long long)range->offset);
     wb_hasher_reset(exec->hasher, false);
     if (wb_bytes_copy(exec, guard->from, to, range->offset, range->length,
-                      stat->sparse && exec->target->caps.sparse, still_same, guard, err) != WB_OK)
+                      stat->sparse && exec->target->caps.sparse, !guard->file->fresh, still_same,
+                      guard, err) != WB_OK)
         return WB_ERROR;
     wb_hasher_final(exec->hasher, &digest, NULL);
     if (still_same(guard, err) != WB_OK)

@@ -22,7 +22,7 @@ static enum wb_rc read_all(struct whole *whole, struct wb_file *from, struct wb_
     int64_t size = whole->stat->version.size_bytes;
     bool sparse = whole->stat->sparse && (!to || exec->target->caps.sparse);
     wb_hasher_reset(exec->hasher, wants_sha256(whole));
-    if (wb_bytes_copy(exec, from, to, 0, size, sparse, NULL, NULL, err) != WB_OK)
+    if (wb_bytes_copy(exec, from, to, 0, size, sparse, false, NULL, NULL, err) != WB_OK)
         return WB_ERROR;
     wb_hasher_final(exec->hasher, &whole->xxh3, wants_sha256(whole) ? &whole->sha256 : NULL);
     if (wb_source_check(from, &whole->stat->version, err) != WB_OK) {

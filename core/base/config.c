@@ -1,16 +1,16 @@
 /* Values, their precedence and their types. */
 #include "core/base/config.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
 
-enum { PAIRS_MAX = 256, ENV_NAME_MAX = 96 };
+enum { PAIRS_MAX = 256 };
 
 struct pairs {
     char *keys[PAIRS_MAX];
     char *values[PAIRS_MAX];
+    char *origins[PAIRS_MAX];
     size_t count;
 };
 
@@ -105,26 +105,29 @@ static enum wb_rc check_bounds(const struct wb_opt_row *row, const char *text, i
 }
 
 static enum wb_rc add_pair(struct pairs *pairs, const char *key, size_t key_len, const char *value,
-                           struct wb_err *err)
+                           const char *origin, struct wb_err *err)
 {
-    for (size_t i = 0; i < pairs->count; i++)
-        if (strlen(pairs->keys[i]) == key_len && strncmp(pairs->keys[i], key, key_len) == 0) {
-            free(pairs->values[i]);
-            pairs->values[i] = wb_xstrdup(value);
-            return WB_OK;
-        }
-    if (pairs->count == PAIRS_MAX)
+    size_t at = 0;
+    while (at < pairs->count &&
+           (strlen(pairs->keys[at]) != key_len || strncmp(pairs->keys[at], key, key_len) != 0))
+        at++;
+    if (at == PAIRS_MAX)
         return wb_err_set(err, WB_CAT_LIMIT, "more than %d pairs", PAIRS_MAX);
-    char *copy = wb_xcalloc(key_len + 1, 1);
-    memcpy(copy, key, key_len);
-    pairs->keys[pairs->count] = copy;
-    pairs->values[pairs->count++] = wb_xstrdup(value);
+    if (at == pairs->count) {
+        pairs->keys[at] = wb_xcalloc(key_len + 1, 1);
+        memcpy(pairs->keys[at], key, key_len);
+        pairs->count++;
+    }
+    free(pairs->values[at]);
+    free(pairs->origins[at]);
+    pairs->values[at] = wb_xstrdup(value);
+    pairs->origins[at] = wb_xstrdup(origin);
     return WB_OK;
 }
 
 /* The brokers are one of the verbatim keys and an option of their own: both always say the same. */
 static enum wb_rc set_map(struct wb_config *config, enum wb_opt id, const char *text,
-                          struct wb_err *err)
+                          const char *origin, struct wb_err *err)
 {
     static const char servers[] = "bootstrap.servers";
     const char *equals = strchr(text, '=');
@@ -133,7 +136,7 @@ static enum wb_rc set_map(struct wb_config *config, enum wb_opt id, const char *
     size_t len = (size_t)(equals - text);
     if (id == WB_OPT_KAFKA && len == strlen(servers) && strncmp(text, servers, len) == 0)
         return wb_config_set(config, WB_OPT_BROKERS, equals + 1, servers, err);
-    return add_pair(&config->maps[id], text, len, equals + 1, err);
+    return add_pair(&config->maps[id], text, len, equals + 1, origin, err);
 }
 
 static enum wb_rc parse_checked(const struct wb_opt_row *row, const char *text, struct value *value,
@@ -158,7 +161,7 @@ enum wb_rc wb_config_set(struct wb_config *config, enum wb_opt id, const char *v
     const struct wb_opt_row *row = &wb_config_table()[id];
     struct value parsed = {.text = NULL};
     if (row->type == WB_OPT_MAP) {
-        if (set_map(config, id, value, err) != WB_OK)
+        if (set_map(config, id, value, origin, err) != WB_OK)
             return wb_err_prefix(err, "%s", origin);
         return WB_OK;
     }
@@ -187,6 +190,7 @@ static void pairs_copy(struct pairs *to, const struct pairs *from)
     for (; to->count < from->count; to->count++) {
         to->keys[to->count] = wb_xstrdup(from->keys[to->count]);
         to->values[to->count] = wb_xstrdup(from->values[to->count]);
+        to->origins[to->count] = wb_xstrdup(from->origins[to->count]);
     }
 }
 
@@ -207,6 +211,7 @@ static void pairs_free(struct pairs *pairs)
     for (size_t i = 0; i < pairs->count; i++) {
         free(pairs->keys[i]);
         free(pairs->values[i]);
+        free(pairs->origins[i]);
     }
 }
 
@@ -220,37 +225,6 @@ void wb_config_free(struct wb_config **config)
     }
     free(*config);
     *config = NULL;
-}
-
-static void twin_name(const char *name, char out[ENV_NAME_MAX])
-{
-    (void)snprintf(out, ENV_NAME_MAX, "WAYBILL_%s", name);
-    for (char *at = out; *at; at++)
-        *at = *at == '.' || *at == '-' ? '_' : (char)toupper((unsigned char)*at);
-}
-
-static enum wb_rc set_from(struct wb_config *config, enum wb_opt id, const char *name,
-                           struct wb_err *err)
-{
-    char twin[ENV_NAME_MAX];
-    if (!name)
-        return WB_OK;
-    twin_name(name, twin);
-    const char *value = getenv(twin);
-    return value ? wb_config_set(config, id, value, twin, err) : WB_OK;
-}
-
-enum wb_rc wb_config_load_environment(struct wb_config *config, struct wb_err *err)
-{
-    for (int id = 0; id < WB_OPT_COUNT; id++) {
-        const struct wb_opt_row *row = &wb_config_table()[id];
-        if (row->type == WB_OPT_MAP)
-            continue;
-        if (set_from(config, row->id, row->key, err) != WB_OK ||
-            set_from(config, row->id, row->flag, err) != WB_OK)
-            return WB_ERROR;
-    }
-    return WB_OK;
 }
 
 const char *wb_config_text(const struct wb_config *config, enum wb_opt id)
@@ -285,4 +259,10 @@ bool wb_config_pair(const struct wb_config *config, enum wb_opt id, size_t index
     *ret_key = pairs->keys[index];
     *ret_value = pairs->values[index];
     return true;
+}
+
+const char *wb_config_pair_origin(const struct wb_config *config, enum wb_opt id, size_t index)
+{
+    const struct pairs *pairs = &config->maps[id];
+    return index < pairs->count ? pairs->origins[index] : NULL;
 }

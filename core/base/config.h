@@ -1,7 +1,7 @@
 /* Configuration: one table (options.c) makes the YAML parser, the flags, the environment names,
  * `--help`, completion, man pages and docs/CONFIG.md. Precedence: flag > environment > file >
- * default. The file is strict YAML (libyaml): an unknown key is an error with file, line, column
- * and the nearest name. Environment twin of key `a.b_c`: WAYBILL_A_B_C. */
+ * default. The file is strict YAML (libyaml): a key that is unknown or there twice is an error with
+ * file, line, column and the nearest name. Environment twin of key `a.b_c`: WAYBILL_A_B_C. */
 #ifndef WB_BASE_CONFIG_H
 #define WB_BASE_CONFIG_H
 
@@ -114,6 +114,11 @@ enum wb_rc wb_config_live_row(const char *key, const struct wb_opt_row **ret,
 enum wb_rc wb_config_check(const struct wb_opt_row *row, const char *value,
                            struct wb_err *err) WB_MUST_USE;
 
+/* Every name WAYBILL_… of the environment must mean something: be the twin of an option or of one
+ * of `others` (flags as in an environment name, NULL-terminated), or begin with WAYBILL_SECRET_.
+ * USAGE with the nearest name. */
+enum wb_rc wb_config_check_environment(const char *const *others, struct wb_err *err) WB_MUST_USE;
+
 /* Typed values; asking with the wrong type is a programming error (assert). Texts are owned by the
  * config; NULL where there is neither value nor default. */
 const char *wb_config_text(const struct wb_config *config, enum wb_opt id);
@@ -127,6 +132,10 @@ void wb_config_span(const struct wb_config *config, enum wb_opt id, int64_t *ret
 /* Pairs of a MAP option; index from 0; false past the end. */
 bool wb_config_pair(const struct wb_config *config, enum wb_opt id, size_t index,
                     const char **ret_key, const char **ret_value);
+
+/* Where the pair was set: as given to wb_config_set, for the file `FILE:LINE:COLUMN`. NULL past the
+ * end. */
+const char *wb_config_pair_origin(const struct wb_config *config, enum wb_opt id, size_t index);
 
 /* The nearest of `names` (NULL-terminated) by edit distance, or NULL when none is near: for every
  * "did you mean". */

@@ -32,7 +32,8 @@ bool wb_config_write_markdown(FILE *out)
         "A flag wins over the environment, the environment over the file, the file over the\n"
         "default. The file is YAML; the dots of a key are its nesting. The environment twin "
         "of\n`transfer.memory` is `WAYBILL_TRANSFER_MEMORY`, that of `--brokers` "
-        "`WAYBILL_BROKERS`.\n\n"
+        "`WAYBILL_BROKERS`.\nAny other name `WAYBILL_…` is an error, but for "
+        "`WAYBILL_SECRET_…`.\n\n"
         "What is live changes while the ring runs, for all its processes: `waybill settings set` "
         "puts\nit into the log, and there it wins over flag, environment, file and default.\n\n"
         "| key | flag | type | default | what it does | live |\n|---|---|---|---|---|---|\n",

@@ -4,6 +4,7 @@
 #include <yaml.h>
 
 #include "core/base/config.h"
+#include "core/base/map.h"
 
 enum { FILE_MAX_BYTES = 1024 * 1024, KEY_MAX_BYTES = 256, DEPTH_MAX = 4 };
 
@@ -11,6 +12,8 @@ struct reader {
     struct wb_config *config;
     const char *name;
     yaml_parser_t parser;
+    yaml_mark_t key;     /* the place of the key at hand */
+    struct wb_map *seen; /* whole names of all keys so far */
     struct wb_err *err;
 };
 
@@ -64,17 +67,26 @@ static enum wb_rc unknown_key(struct reader *reader, const yaml_mark_t *mark, co
     return fail_at(reader, mark, text);
 }
 
+static enum wb_rc take_pair(struct reader *reader, enum wb_opt map, const char *word,
+                            const char *value)
+{
+    struct wb_buf pair WB_AUTO(wb_buf_free) = wb_buf_make(2 * FILE_MAX_BYTES);
+    struct wb_buf origin WB_AUTO(wb_buf_free) = wb_buf_make(FILE_MAX_BYTES);
+    if (wb_buf_printf(&pair, reader->err, "%s=%s", word, value) != WB_OK ||
+        wb_buf_printf(&origin, reader->err, "%s:%zu:%zu", reader->name, reader->key.line + 1,
+                      reader->key.column + 1) != WB_OK)
+        return WB_ERROR;
+    return wb_config_set(reader->config, map, wb_buf_cstr(&pair), wb_buf_cstr(&origin),
+                         reader->err);
+}
+
 static enum wb_rc take_scalar(struct reader *reader, const yaml_event_t *event, const char *prefix,
                               const char *word, enum wb_opt map)
 {
     char key[2 * KEY_MAX_BYTES];
     const char *value = (const char *)event->data.scalar.value;
-    if (map != WB_OPT_COUNT) {
-        struct wb_buf pair WB_AUTO(wb_buf_free) = wb_buf_make(FILE_MAX_BYTES);
-        if (wb_buf_printf(&pair, reader->err, "%s=%s", word, value) != WB_OK)
-            return WB_ERROR;
-        return wb_config_set(reader->config, map, wb_buf_cstr(&pair), word, reader->err);
-    }
+    if (map != WB_OPT_COUNT)
+        return take_pair(reader, map, word, value);
     (void)snprintf(key, sizeof(key), "%s%s", prefix, word);
     const struct wb_opt_row *row = wb_config_row_by_key(key);
     if (!row || row->type == WB_OPT_MAP)
@@ -132,6 +144,22 @@ static enum wb_rc take_value(struct reader *reader, const char *prefix, const ch
     return rc;
 }
 
+/* Whether the key may stand where it does. */
+static enum wb_rc check_key(struct reader *reader, const char *prefix, const char *word)
+{
+    char whole[2 * KEY_MAX_BYTES];
+    char text[2 * KEY_MAX_BYTES + 32];
+    (void)snprintf(whole, sizeof(whole), "%s%s", prefix, word);
+    if (map_of(prefix) == WB_OPT_COUNT && !wb_config_row_by_key(whole) && !is_section(whole))
+        return unknown_key(reader, &reader->key, prefix, word);
+    if (wb_map_get(reader->seen, wb_span_str(whole))) {
+        (void)snprintf(text, sizeof(text), "\"%s\" is there twice", whole);
+        return fail_at(reader, &reader->key, text);
+    }
+    wb_map_put(reader->seen, wb_span_str(whole), reader);
+    return WB_OK;
+}
+
 static enum wb_rc read_mapping(struct reader *reader, const char *prefix, int depth)
 {
     for (;;) {
@@ -143,17 +171,14 @@ static enum wb_rc read_mapping(struct reader *reader, const char *prefix, int de
         bool scalar = event.type == YAML_SCALAR_EVENT;
         if (scalar)
             (void)snprintf(word, sizeof(word), "%s", (const char *)event.data.scalar.value);
-        yaml_mark_t mark = event.start_mark;
+        reader->key = event.start_mark;
         yaml_event_delete(&event);
         if (end)
             return WB_OK;
         if (!scalar)
-            return fail_at(reader, &mark, "a key must be a plain name");
-        char whole[2 * KEY_MAX_BYTES];
-        (void)snprintf(whole, sizeof(whole), "%s%s", prefix, word);
-        if (map_of(prefix) == WB_OPT_COUNT && !wb_config_row_by_key(whole) && !is_section(whole))
-            return unknown_key(reader, &mark, prefix, word);
-        if (take_value(reader, prefix, word, depth) != WB_OK)
+            return fail_at(reader, &reader->key, "a key must be a plain name");
+        if (check_key(reader, prefix, word) != WB_OK ||
+            take_value(reader, prefix, word, depth) != WB_OK)
             return WB_ERROR;
     }
 }
@@ -185,8 +210,10 @@ enum wb_rc wb_config_load_text(struct wb_config *config, const char *name, struc
     struct reader reader = {.config = config, .name = name, .err = err};
     if (!yaml_parser_initialize(&reader.parser))
         return wb_err_set(err, WB_CAT_INTERNAL, "out of memory");
+    reader.seen = wb_map_new(NULL);
     yaml_parser_set_input_string(&reader.parser, yaml.data, yaml.len);
     enum wb_rc rc = read_document(&reader);
+    wb_map_free(&reader.seen);
     yaml_parser_delete(&reader.parser);
     return rc;
 }
@@ -207,6 +234,11 @@ enum wb_rc wb_config_load_file(struct wb_config *config, const char *path, struc
     }
     char *text WB_AUTO(wb_free_ptr) = wb_xcalloc(1, FILE_MAX_BYTES + 1);
     size_t len = fread(text, 1, FILE_MAX_BYTES + 1, file);
+    if (ferror(file)) {
+        (void)wb_err_errno(err, errno, "cannot read \"%s\"", path);
+        err->category = WB_CAT_USAGE;
+        return WB_ERROR;
+    }
     if (len > FILE_MAX_BYTES)
         return wb_err_set(err, WB_CAT_USAGE, "\"%s\" is larger than 1 MiB", path);
     return wb_config_load_text(config, path, wb_span_of(text, len), err);

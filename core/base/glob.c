@@ -10,25 +10,34 @@ struct cursor {
     bool parts; /* a star that takes whole parts only */
 };
 
+static bool is_range(struct wb_span pattern, size_t at)
+{
+    return at + 2 < pattern.len && pattern.data[at + 1] == '-' && pattern.data[at + 2] != ']';
+}
+
+/* Where the members of the class at `p` begin. */
+static size_t class_first(struct wb_span pattern, size_t p, bool *ret_negated)
+{
+    size_t at = p + 1;
+    *ret_negated = at < pattern.len && (pattern.data[at] == '!' || pattern.data[at] == '^');
+    return at + *ret_negated;
+}
+
 /* `[a-z]`, `[!a-z]`: sets `ret_end` behind the class; an unclosed one is a plain '['. */
 static bool class_match(struct wb_span pattern, size_t p, uint8_t c, size_t *ret_end)
 {
-    size_t at = p + 1;
-    bool negated = at < pattern.len && (pattern.data[at] == '!' || pattern.data[at] == '^');
-    at += negated;
+    bool negated;
     bool found = false;
-    for (size_t first = at; at < pattern.len; at++) {
+    size_t first = class_first(pattern, p, &negated);
+    for (size_t at = first; at < pattern.len; at++) {
         uint8_t low = pattern.data[at];
         if (low == ']' && at > first) {
             *ret_end = at + 1;
             return found != negated && c != '/';
         }
-        uint8_t high = low;
-        if (at + 2 < pattern.len && pattern.data[at + 1] == '-' && pattern.data[at + 2] != ']') {
-            high = pattern.data[at + 2];
+        if (is_range(pattern, at))
             at += 2;
-        }
-        found |= low <= c && c <= high;
+        found |= low <= c && c <= pattern.data[at];
     }
     *ret_end = p + 1;
     return c == '[';
@@ -99,6 +108,8 @@ bool wb_glob_match(struct wb_span pattern, struct wb_span path)
     struct cursor star2 = at;
     bool has_star = false;
     bool has_star2 = false;
+    if (wb_span_eq(pattern, wb_span_str("**")))
+        return true;
     while (at.s < path.len || at.p < pattern.len) {
         size_t stars = stars_at(&at);
         if (stars > 0) {
@@ -115,4 +126,37 @@ bool wb_glob_match(struct wb_span pattern, struct wb_span path)
         }
     }
     return true;
+}
+
+/* Sets `ret_end` behind the class at `p`. */
+static enum wb_rc class_check(struct wb_span pattern, size_t p, size_t *ret_end, struct wb_err *err)
+{
+    bool negated;
+    size_t first = class_first(pattern, p, &negated);
+    for (size_t at = first; at < pattern.len; at++) {
+        if (pattern.data[at] == ']' && at > first) {
+            *ret_end = at + 1;
+            return WB_OK;
+        }
+        if (!is_range(pattern, at))
+            continue;
+        if (pattern.data[at] > pattern.data[at + 2])
+            return wb_err_set(err, WB_CAT_USAGE, "the range \"%c-%c\" at byte %zu holds nothing",
+                              pattern.data[at], pattern.data[at + 2], at + 1);
+        at += 2;
+    }
+    return wb_err_set(err, WB_CAT_USAGE, "the class that begins at byte %zu is not closed", p + 1);
+}
+
+enum wb_rc wb_glob_check(struct wb_span pattern, struct wb_err *err)
+{
+    for (size_t at = 0; at < pattern.len;) {
+        size_t next = at + 1;
+        if (pattern.data[at] == '[' && class_check(pattern, at, &next, err) != WB_OK)
+            return WB_ERROR;
+        if (pattern.data[at] == '\\' && next++ == pattern.len)
+            return wb_err_set(err, WB_CAT_USAGE, "nothing follows the '\\' at byte %zu", at + 1);
+        at = next;
+    }
+    return WB_OK;
 }

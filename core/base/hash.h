@@ -30,7 +30,7 @@ void wb_hasher_final(struct wb_hasher *hasher, struct wb_xxh3 *ret_xxh, struct w
 
 /* In one call. */
 struct wb_xxh3 wb_xxh3_of(struct wb_span bytes);
-uint64_t wb_hash64_of(struct wb_span bytes); /* XXH3-64, for tables; not stored anywhere */
+uint64_t wb_hash64_of(struct wb_span bytes); /* XXH3-64, for tables; stored in no record */
 
 /* Lower-case hex with a NUL; `out` holds 2 * len + 1. _parse demands exactly `len` bytes. */
 void wb_hex_format(struct wb_span bytes, char *out);

@@ -144,8 +144,8 @@ void wb_log_write(enum wb_log_level level, const char *message, const struct wb_
     struct line body = {.len = 0};
     for (int i = 0; i < count; i++)
         put_field(&body, false, &fields[i]);
-    uint64_t hash =
-        wb_hash64_of(wb_span_str(message)) ^ wb_hash64_of(wb_span_of(body.text, body.len));
+    uint64_t hash = wb_hash64_of(wb_span_str(message)) ^
+                    wb_hash64_of(wb_span_of(body.text, body.len)) ^ (uint64_t)level;
     (void)pthread_mutex_lock(&logger.lock);
     if (admit(hash, wb_clock_mono_ms(), &repeated)) {
         bool json = logger.format == WB_LOG_JSON;

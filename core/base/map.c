@@ -1,6 +1,11 @@
 #include "core/base/map.h"
 
 #include <stdlib.h>
+
+#include "core/base/hash.h"
+
+/* The library's own takes several times as long for keys as long as paths. */
+#define HASH_FUNCTION(key, len, ret) (ret) = (unsigned)wb_hash64_of(wb_span_of(key, len))
 #include <uthash.h>
 
 struct entry {
@@ -45,7 +50,10 @@ static void *unlink_entry(struct wb_map *map, struct entry *entry)
 
 void wb_map_put(struct wb_map *map, struct wb_span key, void *value)
 {
-    struct entry *entry = find(map, key);
+    struct entry *entry = NULL;
+    unsigned hash;
+    HASH_VALUE(key.data, key.len, hash);
+    HASH_FIND_BYHASHVALUE(hh, map->head, key.data, key.len, hash, entry);
     if (entry) {
         drop_value(map, entry);
         entry->value = value;
@@ -56,7 +64,7 @@ void wb_map_put(struct wb_map *map, struct wb_span key, void *value)
     entry->len = key.len;
     if (key.len)
         memcpy(entry->key, key.data, key.len);
-    HASH_ADD_KEYPTR(hh, map->head, entry->key, entry->len, entry);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, map->head, entry->key, entry->len, hash, entry);
 }
 
 void *wb_map_get(const struct wb_map *map, struct wb_span key)
@@ -88,12 +96,13 @@ size_t wb_map_count(const struct wb_map *map)
 
 void wb_map_clear(struct wb_map *map)
 {
-    struct entry *entry;
-    struct entry *next;
-    HASH_ITER(hh, map->head, entry, next)
-    {
+    struct entry *entry = map->head;
+    HASH_CLEAR(hh, map->head);
+    while (entry) {
+        struct entry *next = entry->hh.next;
         drop_value(map, entry);
-        (void)unlink_entry(map, entry);
+        free(entry);
+        entry = next;
     }
 }
 

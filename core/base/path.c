@@ -115,6 +115,10 @@ static size_t utf8_length(const uint8_t *at, size_t left)
 bool wb_utf8_valid(struct wb_span bytes)
 {
     for (size_t at = 0; at < bytes.len;) {
+        if (bytes.data[at] < 0x80) {
+            at++;
+            continue;
+        }
         size_t len = utf8_length(bytes.data + at, bytes.len - at);
         if (len == 0)
             return false;

@@ -33,4 +33,8 @@ bool wb_utf8_valid(struct wb_span bytes);
  * match. Linear in time for any pattern without several stars, never exponential. */
 bool wb_glob_match(struct wb_span pattern, struct wb_span path);
 
+/* Whether a pattern says what it seems to: USAGE, with the place, for a class that is not closed or
+ * holds an empty range, and for a `\` before nothing. Matching takes them as they are written. */
+enum wb_rc wb_glob_check(struct wb_span pattern, struct wb_err *err) WB_MUST_USE;
+
 #endif

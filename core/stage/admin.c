@@ -1,6 +1,7 @@
 #include "core/stage/admin.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -165,8 +166,9 @@ static enum wb_rc begin(struct wb_admin *admin, const char *text, struct wb_err 
         (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
     if (!admin->daemon)
-        return wb_err_set(err, WB_CAT_CONFLICT, "cannot listen on %s; choose another with --listen",
-                          text);
+        return wb_err_set(err, WB_CAT_USAGE,
+                          "cannot listen on %s: %s; choose another with --listen", text,
+                          strerror(errno));
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(admin->daemon, MHD_DAEMON_INFO_BIND_PORT);
     (void)inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host));

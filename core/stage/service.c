@@ -22,6 +22,9 @@ enum {
     WATCH_MS = 100,
     REOPEN_LEAST_MS = 250,
     REOPEN_MOST_MS = 15000,
+    MISSING_WAIT_MS = 1000, /* at most between two looks for what is missing */
+    MISSING_MS = 15000,     /* that long in a row, then it will not come */
+    STEADY_MS = 5000,       /* who lived that long had all that it needs */
     CLOSE_GRACE_MS = 15000,
     WORKER_MAX = 128
 };
@@ -33,8 +36,9 @@ struct runner {
     struct wb_stage_env env;
     char worker[WORKER_MAX];
     pthread_t thread;
-    void *self;   /* NULL: not open */
-    bool drained; /* false only when a drain was not complete */
+    void *self;               /* NULL: not open */
+    bool drained;             /* false only when a drain was not complete */
+    int64_t missing_since_ms; /* what it needs was not found since then; 0: it was */
     int exit_code;
     atomic_bool ended;
 };
@@ -52,13 +56,25 @@ struct service {
 
 /* ---- one stage ---- */
 
-/* Configuration and missing topics do not mend themselves; everything else of the log may. */
-static bool may_pass(const struct wb_err *err)
+/* Topics that were just made, and those of a cluster that recovers, are not known everywhere: only
+ * what stays missing is. */
+static bool may_appear(struct runner *runner, int64_t lived_ms)
 {
+    int64_t now_ms = wb_clock_mono_ms();
+    if (!runner->missing_since_ms || lived_ms >= STEADY_MS)
+        runner->missing_since_ms = now_ms;
+    return now_ms - runner->missing_since_ms < MISSING_MS;
+}
+
+/* Configuration does not mend itself; everything else of the log may. */
+static bool may_pass(struct runner *runner, const struct wb_err *err, int64_t lived_ms)
+{
+    if (err->category == WB_CAT_NOT_FOUND)
+        return may_appear(runner, lived_ms);
+    runner->missing_since_ms = 0;
     switch (err->category) {
     case WB_CAT_USAGE:
     case WB_CAT_DENIED:
-    case WB_CAT_NOT_FOUND:
     case WB_CAT_UNSUPPORTED:
     case WB_CAT_LIMIT:
         return false;
@@ -110,17 +126,30 @@ static void close_stage(struct runner *runner)
     runner->self = NULL;
 }
 
-/* One life of a stage: from open to an error or the end. */
-static enum wb_rc live(struct runner *runner, bool *ret_opened, struct wb_err *err)
+/* One life of a stage: from open to an error or the end. `ret_opened_ms` 0: it was never open. */
+static enum wb_rc live(struct runner *runner, int64_t *ret_opened_ms, struct wb_err *err)
 {
-    *ret_opened = false;
+    *ret_opened_ms = 0;
     if (runner->ops->open(&runner->env, &runner->self, err) != WB_OK)
         return WB_ERROR;
-    *ret_opened = true;
+    *ret_opened_ms = wb_clock_mono_ms();
     if (turn_until_stopped(runner, err) != WB_OK)
         return WB_ERROR;
     drain(runner);
     return WB_OK;
+}
+
+/* Tells of the end of a life; false when it was the last one. */
+static bool goes_on(struct runner *runner, const struct wb_err *err, int64_t lived_ms)
+{
+    bool passes = may_pass(runner, err, lived_ms);
+    wb_health_set(runner->health, false, err->text);
+    wb_log_err(passes ? WB_LOG_WARN : WB_LOG_ERROR, runner->ops->name, err);
+    if (passes)
+        return true;
+    runner->exit_code = wb_category_exit_code(err->category);
+    atomic_store(&runner->service->stopping, true);
+    return false;
 }
 
 static void *run_stage(void *arg)
@@ -129,21 +158,16 @@ static void *run_stage(void *arg)
     int64_t wait_ms = REOPEN_LEAST_MS;
     while (!atomic_load(&runner->service->stopping)) {
         struct wb_err err = {0};
-        bool opened;
-        enum wb_rc rc = live(runner, &opened, &err);
+        int64_t opened_ms;
+        enum wb_rc rc = live(runner, &opened_ms, &err);
+        int64_t lived_ms = opened_ms ? wb_clock_mono_ms() - opened_ms : 0;
         close_stage(runner);
-        if (rc == WB_OK)
+        if (rc == WB_OK || !goes_on(runner, &err, lived_ms))
             break;
-        wb_health_set(runner->health, false, err.text);
-        wb_log_err(may_pass(&err) ? WB_LOG_WARN : WB_LOG_ERROR, runner->ops->name, &err);
-        if (!may_pass(&err)) {
-            runner->exit_code = wb_category_exit_code(err.category);
-            atomic_store(&runner->service->stopping, true);
-            break;
-        }
-        wait_ms = opened ? REOPEN_LEAST_MS : 2 * wait_ms;
-        if (wait_ms > REOPEN_MOST_MS)
-            wait_ms = REOPEN_MOST_MS;
+        int64_t most_ms = runner->missing_since_ms ? MISSING_WAIT_MS : REOPEN_MOST_MS;
+        wait_ms = opened_ms ? REOPEN_LEAST_MS : 2 * wait_ms;
+        if (wait_ms > most_ms)
+            wait_ms = most_ms;
         pause_ms(runner->service, wait_ms, runner->health);
     }
     atomic_store(&runner->ended, true);

@@ -6,8 +6,9 @@
  * A turn is bounded (it polls for at most `timeout_ms`), so that SIGTERM is seen and the watchdog
  * can tell a stage that hangs. A retryable error of open or turn closes the stage and opens it
  * again with back-off (this rebuilds producers after fatal errors and rides out Kafka outages: the
- * process is then not ready, never not alive); any other ends the process with the category's exit
- * code. SIGTERM and SIGINT ask for a drain: at most `drain_timeout`; a second signal ends at once.
+ * process is then not ready, never not alive); one that something is not found does so for 15 s in
+ * a row; any other ends the process with the category's exit code. SIGTERM and SIGINT ask for a
+ * drain: at most `drain_timeout`; a second signal ends at once.
  */
 #ifndef WB_STAGE_SERVICE_H
 #define WB_STAGE_SERVICE_H

@@ -10,7 +10,23 @@
 #include "core/base/hash.h"
 #include "core/wire/log.h"
 
-enum { SLOTS_MOST = 1024, CLUSTER_MAX = 64, ASK_MS = 10000, RANDOM_BYTES = 8 };
+enum {
+    SLOTS_MOST = 1024,
+    STATE_DIR_MOST = 300,
+    CLUSTER_MAX = 64,
+    ASK_MS = 10000,
+    RANDOM_BYTES = 8
+};
+
+/* Where no state can be kept at all, another place helps, and only that. */
+static enum wb_rc no_place(struct wb_err *err, const char *what, const char *path)
+{
+    (void)wb_err_errno(err, errno, "cannot %s \"%s\", see --state-dir", what, path);
+    if (err->category == WB_CAT_NOT_FOUND || err->category == WB_CAT_DENIED ||
+        err->category == WB_CAT_READ_ONLY)
+        err->category = WB_CAT_USAGE;
+    return WB_ERROR;
+}
 
 static enum wb_rc make_folders(const char *path, struct wb_err *err)
 {
@@ -20,7 +36,7 @@ static enum wb_rc make_folders(const char *path, struct wb_err *err)
             continue;
         (void)snprintf(part, sizeof(part), "%.*s", (int)i, path);
         if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return wb_err_errno(err, errno, "cannot make the folder \"%s\"; see --state-dir", part);
+            return no_place(err, "make the folder", part);
         if (path[i] == 0)
             return WB_OK;
     }
@@ -55,7 +71,7 @@ static enum wb_rc try_slot(const char *base, const char *stage, int number, stru
     (void)snprintf(lock, sizeof(lock), "%s/lock", slot->folder);
     slot->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (slot->lock_fd < 0)
-        return wb_err_errno(err, errno, "cannot open \"%s\"", lock);
+        return no_place(err, "open", lock);
     if (flock(slot->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         wb_slot_release(slot);
         return WB_OK;
@@ -71,13 +87,16 @@ enum wb_rc wb_slot_take(const struct wb_config *config, const char *stage, struc
     char cluster[CLUSTER_MAX];
     bool taken;
     *ret = (struct wb_slot){.lock_fd = -1};
-    if (wb_log_cluster(config, ASK_MS, cluster, err) != WB_OK)
-        return WB_ERROR;
     const char *state_dir = wb_config_text(config, WB_OPT_STATE_DIR);
     if (!state_dir || state_dir[0] != '/')
         return wb_err_set(err, WB_CAT_USAGE, "state_dir \"%s\" is not an absolute path",
                           state_dir ? state_dir : "");
-    (void)snprintf(base, sizeof(base), "%.300s/%.60s-%s", state_dir,
+    if (strlen(state_dir) > STATE_DIR_MOST)
+        return wb_err_set(err, WB_CAT_USAGE, "state_dir is longer than %d bytes", STATE_DIR_MOST);
+    if (make_folders(state_dir, err) != WB_OK ||
+        wb_log_cluster(config, ASK_MS, cluster, err) != WB_OK)
+        return WB_ERROR;
+    (void)snprintf(base, sizeof(base), "%s/%.60s-%s", state_dir,
                    wb_config_text(config, WB_OPT_PREFIX), cluster);
     for (int number = 0; number < SLOTS_MOST; number++) {
         if (try_slot(base, stage, number, ret, &taken, err) != WB_OK) {

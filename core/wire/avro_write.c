@@ -1,19 +1,16 @@
 /* Writing follows our own tables, whose order is that of the schemas: no lookups, no allocation. */
 #include "core/wire/fields.h"
 
-enum { VARINT_MAX = 10 };
-
 static enum wb_rc put_long(struct wb_buf *out, int64_t value, struct wb_err *err)
 {
-    uint8_t bytes[VARINT_MAX];
-    size_t len = 0;
     uint64_t bits = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
-    while (bits >= 0x80) {
-        bytes[len++] = (uint8_t)(bits | 0x80);
-        bits >>= 7;
-    }
-    bytes[len++] = (uint8_t)bits;
-    return wb_buf_append(out, wb_span_of(bytes, len), err);
+    size_t len = (size_t)(70 - __builtin_clzll(bits | 1)) / 7; /* seven bits a byte */
+    if (wb_buf_reserve(out, len, err) != WB_OK)
+        return WB_ERROR;
+    for (; bits >= 0x80; bits >>= 7)
+        out->data[out->len++] = (uint8_t)(bits | 0x80);
+    out->data[out->len++] = (uint8_t)bits;
+    return WB_OK;
 }
 
 static enum wb_rc put_bytes(struct wb_buf *out, struct wb_span bytes, struct wb_err *err)

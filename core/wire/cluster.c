@@ -2,9 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/wire/kafka_parts.h"
 
-enum { TIMEOUT_MS = 10000, NAME_BYTES = 256, CLUSTER_BYTES = 64 };
+enum {
+    TIMEOUT_MS = 10000,
+    KNOWN_MS = 20000,
+    ASK_AGAIN_MS = 20,
+    NAME_BYTES = 256,
+    CLUSTER_BYTES = 64
+};
 
 static void client_free(rd_kafka_t **client)
 {
@@ -100,7 +107,22 @@ static rd_kafka_NewTopic_t *new_topic(const struct wb_config *config,
     return topic;
 }
 
-static enum wb_rc result_of(rd_kafka_event_t *event, struct wb_err *err)
+static enum wb_rc refused(const struct wb_config *config, int brokers,
+                          const rd_kafka_topic_result_t *topic, struct wb_err *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topic);
+    if (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR)
+        return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_USAGE,
+                         "cannot create topics with %d replicas, the cluster has %d broker%s; "
+                         "choose fewer with --replication",
+                         (int)wb_config_int(config, WB_OPT_REPLICATION), brokers,
+                         brokers == 1 ? "" : "s");
+    (void)wb_kafka_failed(err, code, rd_kafka_topic_result_name(topic));
+    return wb_err_prefix(err, "cannot create topic");
+}
+
+static enum wb_rc result_of(const struct wb_config *config, int brokers, rd_kafka_event_t *event,
+                            struct wb_err *err)
 {
     size_t count;
     if (!event)
@@ -111,16 +133,14 @@ static enum wb_rc result_of(rd_kafka_event_t *event, struct wb_err *err)
     const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &count);
     for (size_t i = 0; i < count; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[i]);
-        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
-            (void)wb_kafka_failed(err, code, rd_kafka_topic_result_name(topics[i]));
-            return wb_err_prefix(err, "cannot create topic");
-        }
+        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            return refused(config, brokers, topics[i], err);
     }
     return WB_OK;
 }
 
-static enum wb_rc create(rd_kafka_t *client, rd_kafka_NewTopic_t **topics, size_t count,
-                         struct wb_err *err)
+static enum wb_rc create(const struct wb_config *config, rd_kafka_t *client, int brokers,
+                         rd_kafka_NewTopic_t **topics, size_t count, struct wb_err *err)
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_AdminOptions_t *options =
@@ -128,12 +148,67 @@ static enum wb_rc create(rd_kafka_t *client, rd_kafka_NewTopic_t **topics, size_
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, TIMEOUT_MS, NULL, 0);
     rd_kafka_CreateTopics(client, topics, count, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 3 * TIMEOUT_MS);
-    enum wb_rc rc = result_of(event, err);
+    enum wb_rc rc = result_of(config, brokers, event, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
     return rc;
+}
+
+/* ---- until everybody knows ---- */
+
+/* The first topic of the catalogue that a broker does not know; NULL: it knows all. */
+static const char *unknown_in(const struct wb_config *config,
+                              const struct rd_kafka_metadata *metadata, char name[NAME_BYTES])
+{
+    for (int i = 0; i < WB_TOPIC_COUNT; i++) {
+        (void)wb_topic_name(config, (enum wb_topic)i, wb_config_text(config, WB_OPT_SITE), name);
+        const struct rd_kafka_metadata_topic *topic = topic_in(metadata, name);
+        if (!topic || topic->err || topic->partition_cnt == 0)
+            return name;
+    }
+    return NULL;
+}
+
+/* The brokers learn of a topic one after the other, and a client may ask any of them. One that
+ * can't be asked is no reason to wait. */
+static enum wb_rc await_one(const struct wb_config *config, const char *broker, int64_t until_ms,
+                            struct wb_err *err)
+{
+    char name[NAME_BYTES];
+    struct wb_err ignored;
+    struct wb_config *own WB_AUTO(wb_config_free) = wb_config_copy(config);
+    rd_kafka_t *client WB_AUTO(client_free) = NULL;
+    if (wb_config_set(own, WB_OPT_BROKERS, broker, "broker", err) != WB_OK ||
+        admin_new(own, &client, err) != WB_OK)
+        return WB_ERROR;
+    for (;;) {
+        const struct rd_kafka_metadata *metadata WB_AUTO(metadata_free) = NULL;
+        if (metadata_get(own, client, TIMEOUT_MS, &metadata, &ignored) != WB_OK ||
+            !unknown_in(config, metadata, name))
+            return WB_OK;
+        if (wb_clock_mono_ms() > until_ms)
+            return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_TIMEOUT,
+                             "broker \"%s\" has not heard of topic \"%s\" yet", broker, name);
+        (void)rd_kafka_poll(client, ASK_AGAIN_MS);
+    }
+}
+
+static enum wb_rc await_all(const struct wb_config *config,
+                            const struct rd_kafka_metadata *metadata, struct wb_err *err)
+{
+    int64_t until_ms = wb_clock_mono_ms() + KNOWN_MS;
+    for (int i = 0; i < metadata->broker_cnt; i++) {
+        char address[NAME_BYTES + 16];
+        const char *host = metadata->brokers[i].host;
+        bool v6 = strchr(host, ':') != NULL;
+        (void)snprintf(address, sizeof(address), "%s%s%s:%d", v6 ? "[" : "", host, v6 ? "]" : "",
+                       metadata->brokers[i].port);
+        if (await_one(config, address, until_ms, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
 }
 
 enum wb_rc wb_topics_init(const struct wb_config *config, bool dry_run, int *ret_created,
@@ -154,9 +229,11 @@ enum wb_rc wb_topics_init(const struct wb_config *config, bool dry_run, int *ret
             count++;
     }
     *ret_created = (int)count;
-    enum wb_rc rc = count && !dry_run ? create(client, missing, count, err) : WB_OK;
+    enum wb_rc rc = count && !dry_run
+                        ? create(config, client, metadata->broker_cnt, missing, count, err)
+                        : WB_OK;
     rd_kafka_NewTopic_destroy_array(missing, count);
-    return rc;
+    return rc == WB_OK && !dry_run ? await_all(config, metadata, err) : rc;
 }
 
 static void check_one(const struct wb_config *config, const struct rd_kafka_metadata *metadata,
@@ -251,8 +328,7 @@ enum wb_rc wb_topics_partitions(const struct wb_config *config, int32_t *ret, st
     (void)wb_topic_name(config, WB_TOPIC_EVENTS, NULL, name);
     const struct rd_kafka_metadata_topic *topic = topic_in(metadata, name);
     if (!topic)
-        return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_NOT_FOUND,
-                         "topic \"%s\" is missing; run `waybill topics init`", name);
+        return wb_kafka_missing(err, name);
     *ret = topic->partition_cnt;
     return WB_OK;
 }

@@ -276,14 +276,30 @@ static bool is_moving(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
+/* rd_kafka_query_watermark_offsets (2.0.2) waits past its time limit for as long as the broker is
+ * away; a lookup "by time" of the two times that mean the ends keeps to it. */
+static rd_kafka_resp_err_t look_up(rd_kafka_t *client, const char *topic, int32_t partition,
+                                   int64_t time, int64_t *ret)
+{
+    const struct wb_position asked = {.topic = topic, .partition = partition, .offset = time};
+    rd_kafka_topic_partition_list_t *list = wb_kafka_list(&asked, 1);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, ASK_TIMEOUT_MS);
+    if (!code)
+        code = list->elems[0].err;
+    *ret = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
 enum wb_rc wb_kafka_ends(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *ret_low,
                          int64_t *ret_high, struct wb_err *err)
 {
     int64_t until_ms = wb_clock_mono_ms() + ASK_TIMEOUT_MS;
     rd_kafka_resp_err_t code;
     do {
-        code = rd_kafka_query_watermark_offsets(client, topic, partition, ret_low, ret_high,
-                                                ASK_TIMEOUT_MS);
+        code = look_up(client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, ret_low);
+        if (!code)
+            code = look_up(client, topic, partition, RD_KAFKA_OFFSET_END, ret_high);
         if (!is_moving(code))
             break;
         (void)rd_kafka_poll(client, ASK_AGAIN_MS);

@@ -1,7 +1,10 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/base/log.h"
 #include "core/wire/kafka_parts.h"
+
+enum { NAMES_MOST = 512 };
 
 struct setting {
     const char *key;
@@ -40,6 +43,44 @@ static const struct setting consumer_forced[] = {
     {"auto.offset.reset", "error"},        {"check.crcs", "true"},
 };
 
+/* ---- names, for who mistypes one ---- */
+
+/* Cuts librdkafka's table for people, one property a line, down to the names. */
+static size_t cut_names(char *table, const char **names, size_t most)
+{
+    size_t count = 0;
+    char *rest = NULL;
+    for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        size_t len = strcspn(line, " ");
+        bool row = len > 0 && line[len] == ' ' && line[len + strspn(line + len, " ")] == '|';
+        if (!row || count == most)
+            continue;
+        line[len] = 0;
+        names[count++] = line;
+    }
+    return count;
+}
+
+static enum wb_rc unknown_setting(const char *key, struct wb_err *err)
+{
+    const char *names[NAMES_MOST + 1];
+    char *table WB_AUTO(wb_free_ptr) = NULL;
+    size_t size = 0;
+    const char *nearest = NULL;
+    FILE *out = open_memstream(&table, &size);
+    if (out) {
+        rd_kafka_conf_properties_show(out);
+        (void)fclose(out);
+        names[cut_names(table, names, NAMES_MOST)] = NULL;
+        nearest = wb_nearest_name(key, names);
+    }
+    return wb_err_set(err, WB_CAT_USAGE, "unknown kafka setting \"%s\"%s%s%s", key,
+                      nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+                      nearest ? "\"" : "");
+}
+
+/* ---- settings ---- */
+
 enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *value,
                         struct wb_err *err)
 {
@@ -48,8 +89,9 @@ enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *valu
     if (result == RD_KAFKA_CONF_OK)
         return WB_OK;
     /* librdkafka's text repeats the value, which may be a secret. */
-    return wb_err_set(err, WB_CAT_USAGE, "kafka setting \"%s\" %s", key,
-                      result == RD_KAFKA_CONF_UNKNOWN ? "is not known" : "has a bad value");
+    return result == RD_KAFKA_CONF_UNKNOWN
+               ? unknown_setting(key, err)
+               : wb_err_set(err, WB_CAT_USAGE, "kafka setting \"%s\" has a bad value", key);
 }
 
 #define SET_ALL(conf, table, err) set_all(conf, table, sizeof(table) / sizeof(table[0]), err)
@@ -70,7 +112,7 @@ static enum wb_rc set_pairs(rd_kafka_conf_t *conf, const struct wb_config *confi
     const char *value;
     for (size_t i = 0; wb_config_pair(config, id, i, &key, &value); i++)
         if (wb_kafka_set(conf, key, value, err) != WB_OK)
-            return WB_ERROR;
+            return wb_err_prefix(err, "%s", wb_config_pair_origin(config, id, i));
     return WB_OK;
 }
 

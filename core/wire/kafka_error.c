@@ -24,6 +24,11 @@ static const struct row rows[] = {
     {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, WB_CAT_LIMIT},
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, WB_CAT_LIMIT},
     {RD_KAFKA_RESP_ERR__QUEUE_FULL, WB_CAT_LIMIT},
+    {RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, WB_CAT_USAGE},
+    {RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, WB_CAT_USAGE},
+    {RD_KAFKA_RESP_ERR_INVALID_CONFIG, WB_CAT_USAGE},
+    {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, WB_CAT_USAGE},
+    {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, WB_CAT_USAGE},
 };
 
 static enum wb_category category_of(rd_kafka_resp_err_t code)
@@ -40,6 +45,12 @@ enum wb_rc wb_kafka_failed(struct wb_err *err, rd_kafka_resp_err_t code, const c
                     rd_kafka_err2str(code));
     (void)snprintf(err->code, sizeof(err->code), "%s", rd_kafka_err2name(code));
     return WB_ERROR;
+}
+
+enum wb_rc wb_kafka_missing(struct wb_err *err, const char *topic)
+{
+    return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_NOT_FOUND,
+                     "topic \"%s\" is missing; run `waybill topics init`", topic);
 }
 
 enum wb_rc wb_kafka_failed_error(struct wb_err *err, rd_kafka_error_t *error, const char *what)

@@ -3,6 +3,7 @@
 #define WB_WIRE_KAFKA_PARTS_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 #include "core/wire/log.h"
 
@@ -16,8 +17,10 @@ enum wb_rc wb_kafka_conf(const struct wb_config *config, enum wb_kafka_role role
 enum wb_rc wb_kafka_set(rd_kafka_conf_t *conf, const char *key, const char *value,
                         struct wb_err *err) WB_MUST_USE;
 
-/* Classes of librdkafka's errors; scope LOG. Both return WB_ERROR. */
+/* Classes of librdkafka's errors; scope LOG. All return WB_ERROR. */
 enum wb_rc wb_kafka_failed(struct wb_err *err, rd_kafka_resp_err_t code, const char *what);
+/* A topic that is not there: NOT_FOUND, and what to do. */
+enum wb_rc wb_kafka_missing(struct wb_err *err, const char *topic);
 /* The same of an error object, which is destroyed. */
 enum wb_rc wb_kafka_failed_error(struct wb_err *err, rd_kafka_error_t *error, const char *what);
 
@@ -37,8 +40,8 @@ struct wb_producer {
     size_t prepared_count;
     wb_delivered_fn *delivered;
     void *arg;
-    bool must_abort;
-    bool fatal;
+    atomic_bool must_abort; /* by whichever thread was told */
+    atomic_bool fatal;
 };
 
 struct wb_topic_settings {

@@ -4,7 +4,9 @@
 enum wb_rc wb_file_key(const char *node, struct wb_span path, struct wb_buf *out,
                        struct wb_err *err)
 {
-    if (wb_buf_printf(out, err, "%s:", node) != WB_OK)
+    if (wb_buf_reserve(out, strlen(node) + 1 + path.len, err) != WB_OK ||
+        wb_buf_append(out, wb_span_str(node), err) != WB_OK ||
+        wb_buf_append(out, wb_span_str(":"), err) != WB_OK)
         return WB_ERROR;
     return wb_buf_append(out, path, err);
 }
@@ -12,7 +14,9 @@ enum wb_rc wb_file_key(const char *node, struct wb_span path, struct wb_buf *out
 enum wb_rc wb_replica_key(const char *target, const char *source, struct wb_span path,
                           struct wb_buf *out, struct wb_err *err)
 {
-    if (wb_buf_printf(out, err, "%s/", target) != WB_OK)
+    if (wb_buf_reserve(out, strlen(target) + strlen(source) + 2 + path.len, err) != WB_OK ||
+        wb_buf_append(out, wb_span_str(target), err) != WB_OK ||
+        wb_buf_append(out, wb_span_str("/"), err) != WB_OK)
         return WB_ERROR;
     return wb_file_key(source, path, out, err);
 }

@@ -22,8 +22,10 @@ static void on_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, 
 
 static void note(struct wb_producer *producer, const rd_kafka_error_t *error)
 {
-    producer->must_abort |= rd_kafka_error_txn_requires_abort(error) != 0;
-    producer->fatal |= rd_kafka_error_is_fatal(error) != 0;
+    if (rd_kafka_error_txn_requires_abort(error))
+        atomic_store(&producer->must_abort, true);
+    if (rd_kafka_error_is_fatal(error))
+        atomic_store(&producer->fatal, true);
 }
 
 static enum wb_rc failed(struct wb_producer *producer, rd_kafka_error_t *error, const char *what,
@@ -85,7 +87,7 @@ void wb_producer_free(struct wb_producer **producer)
 {
     if (!*producer)
         return;
-    if (!(*producer)->fatal)
+    if (!atomic_load(&(*producer)->fatal))
         (void)rd_kafka_flush((*producer)->client, CLOSE_TIMEOUT_MS);
     (void)rd_kafka_purge((*producer)->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     (void)rd_kafka_poll((*producer)->client, 0);
@@ -112,7 +114,10 @@ enum wb_rc wb_producer_prepare(struct wb_producer *producer, const char *name, s
         code = metadata->topics[0].err;
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
-    return code ? wb_kafka_failed(err, code, "cannot find a topic") : WB_OK;
+    if (!code)
+        return WB_OK;
+    (void)wb_kafka_failed(err, code, "cannot find a topic");
+    return err->category == WB_CAT_NOT_FOUND ? wb_kafka_missing(err, name) : WB_ERROR;
 }
 
 static rd_kafka_headers_t *headers_of(const struct wb_pair *headers, size_t count)
@@ -158,7 +163,8 @@ enum wb_rc wb_producer_send_headers(struct wb_producer *producer, const char *to
             return WB_OK;
         if (list)
             rd_kafka_headers_destroy(list);
-        producer->fatal |= code == RD_KAFKA_RESP_ERR__FATAL;
+        if (code == RD_KAFKA_RESP_ERR__FATAL)
+            atomic_store(&producer->fatal, true);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             return wb_kafka_failed(err, code, "cannot send a record");
         (void)rd_kafka_poll(producer->client, FULL_POLL_MS);
@@ -193,9 +199,9 @@ enum wb_rc wb_producer_flush(struct wb_producer *producer, int timeout_ms, struc
 enum wb_producer_state wb_producer_state(const struct wb_producer *producer)
 {
     char why[2];
-    if (producer->fatal || rd_kafka_fatal_error(producer->client, why, sizeof(why)))
+    if (atomic_load(&producer->fatal) || rd_kafka_fatal_error(producer->client, why, sizeof(why)))
         return WB_PRODUCER_FATAL;
-    return producer->must_abort ? WB_PRODUCER_MUST_ABORT : WB_PRODUCER_FINE;
+    return atomic_load(&producer->must_abort) ? WB_PRODUCER_MUST_ABORT : WB_PRODUCER_FINE;
 }
 
 enum wb_rc wb_txn_begin(struct wb_producer *producer, struct wb_err *err)
@@ -230,7 +236,7 @@ static enum wb_rc commit_failed(struct wb_producer *producer, rd_kafka_error_t *
                                 struct wb_err *err)
 {
     if (!rd_kafka_error_txn_requires_abort(error))
-        producer->fatal = true;
+        atomic_store(&producer->fatal, true);
     return failed(producer, error, "cannot commit a transaction", err);
 }
 
@@ -240,14 +246,10 @@ enum wb_rc wb_txn_commit(struct wb_producer *producer, struct wb_consumer *consu
     int64_t until_ms = wb_clock_mono_ms() + INIT_TIMEOUT_MS;
     if (count && send_offsets(producer, consumer, positions, count, until_ms, err) != WB_OK)
         return WB_ERROR;
-    for (;;) {
-        rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->client, 5000);
-        if (!error)
-            return WB_OK;
-        if (!rd_kafka_error_is_retriable(error) || wb_clock_mono_ms() > until_ms)
-            return commit_failed(producer, error, err);
-        rd_kafka_error_destroy(error);
-    }
+    /* Once only: a second call while the first one is undecided can end this client by an
+     * assertion. */
+    rd_kafka_error_t *error = rd_kafka_commit_transaction(producer->client, INIT_TIMEOUT_MS);
+    return error ? commit_failed(producer, error, err) : WB_OK;
 }
 
 enum wb_rc wb_txn_abort(struct wb_producer *producer, struct wb_err *err)
@@ -256,7 +258,7 @@ enum wb_rc wb_txn_abort(struct wb_producer *producer, struct wb_err *err)
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_abort_transaction(producer->client, 5000);
         if (!error) {
-            producer->must_abort = false;
+            atomic_store(&producer->must_abort, false);
             return WB_OK;
         }
         if (!rd_kafka_error_is_retriable(error) || wb_clock_mono_ms() > until_ms)

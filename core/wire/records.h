@@ -72,7 +72,7 @@ struct wb_task_file {
     struct wb_version *version; /* COPY: what the event claims (a hint); RANGE, SEAL, PUBLISH: what
                                    the source must still hold / what was staged; NULL: any */
     struct wb_version *known;   /* COPY: proved on the target already: `current` if unchanged */
-    bool fresh;                 /* COPY: copy even what the target seems to hold already */
+    bool fresh;                 /* COPY, OPEN, RANGE: write even what is there already */
     const char *instance;       /* RANGE, SEAL, PUBLISH, DISCARD */
     const char *tag;            /* PUBLISH: of the proved instance; COPY, DELETE: of the file that
                                    we published there last ("" when never) */

@@ -31,8 +31,7 @@ static enum wb_rc partition_count(struct scan *scan, struct wb_err *err)
     scan->count = code ? 0 : metadata->topics[0].partition_cnt;
     rd_kafka_metadata_destroy(metadata);
     if (code || scan->count == 0)
-        return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_NOT_FOUND,
-                         "topic \"%s\" is missing; run `waybill topics init`", scan->topic);
+        return wb_kafka_missing(err, scan->topic);
     return WB_OK;
 }
 

@@ -47,8 +47,9 @@ struct wb_topic_finding {
     bool fatal;        /* the ring can't run on it */
 };
 
-/* Creates what is missing; existing ones stay as they are. `ret_created` counts; dry run creates
- * nothing. UNREACHABLE when there is no broker. */
+/* Creates what is missing, and waits until every broker that can be asked knows all of them;
+ * existing ones stay as they are. `ret_created` counts; dry run creates nothing. UNREACHABLE when
+ * there is no broker. */
 enum wb_rc wb_topics_init(const struct wb_config *config, bool dry_run, int *ret_created,
                           struct wb_err *err) WB_MUST_USE;
 

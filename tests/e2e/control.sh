@@ -241,6 +241,12 @@ health() {
     seed health b sick
     wait_until 10 grep -q 'b sick 5m' "$WB_SCRATCH/watched.log"
     kill_stage watched
+    start_stage rules get rules -w --timeout 20s
+    wait_until 10 grep -q '^all ' "$WB_SCRATCH/rules.log"
+    gives 0 wb rule set later --match 'a:later' --to b
+    wait_until 10 grep -q '^later ' "$WB_SCRATCH/rules.log"
+    kill_stage rules
+    gives 0 wb rule rm later --yes
     start_stage nodes get nodes -w --timeout 20s
     wait_until 10 grep -q '^b  *up/sick' "$WB_SCRATCH/nodes.log"
     seed health b up
@@ -262,6 +268,12 @@ forgets() {
     gives 0 wb rule rm plain --yes
     seed health c up
     gives 0 wb node rm c --yes
+    gives 0 wb status
+    ! grep -q 'a → c' "$out" || fail "a removed node's link: $(cat "$out")"
+    gives 0 wb status -v
+    prints 'a → c (removed)'
+    gives 0 wb status --json
+    is '[(l["target"], l["removed"]) for l in d["links"]]' "[('b', False), ('c', True)]"
     gives 0 wb node add c "file://$WB_SCRATCH/c"
     gives 0 wb describe node c --json
     is 'd["health"], d["paused"]' '(None, None)'

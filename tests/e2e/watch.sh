@@ -17,12 +17,11 @@ lower() {
     echo "$2" >"$1"
 }
 restore() {
-    local rc=$? limit
+    local limit
     for limit in "${!lowered[@]}"; do echo "${lowered[$limit]}" >"$limit"; done
     lowered=()
-    return $rc
 }
-trap 'restore; clean_up' EXIT
+at_end() { restore; }
 
 wb topics init -q
 for node in a b; do wb node add $node "file://$WB_SCRATCH/$node" -q; done
@@ -133,6 +132,12 @@ rc=0
 wb watch a:nowhere 2>"$WB_SCRATCH/nowhere" || rc=$?
 [ $rc -eq 4 ] || fail "exit code $rc"
 grep -q 'no folder' "$WB_SCRATCH/nowhere" || fail "no word about the folder"
+for once in '' --once; do
+    rc=0
+    wb watch aa: $once 2>"$WB_SCRATCH/nowhere" || rc=$?
+    [[ "$rc $(cat "$WB_SCRATCH/nowhere")" = '4 waybill: unknown node "aa", did you mean "a"'* ]] ||
+        fail "exit code $rc: $(cat "$WB_SCRATCH/nowhere")"
+done
 
 echo "once: only what changed since"
 wb watch a: --once -q
@@ -141,6 +146,9 @@ wb watch a: --once 2>"$WB_SCRATCH/once"
 grep -q '^waybill: 1 event published' "$WB_SCRATCH/once" ||
     fail "not one event: $(cat "$WB_SCRATCH/once")"
 wait_until 40 same
+wb watch a: --once --json >"$WB_SCRATCH/once" 2>/dev/null
+jq -se 'map(.type) == ["summary"] and .[0].published == 0' "$WB_SCRATCH/once" >/dev/null ||
+    fail "not JSON lines only: $(cat "$WB_SCRATCH/once")"
 
 echo "too many folders for the kernel"
 limit=/proc/sys/fs/inotify/max_user_watches

@@ -103,6 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slow slow = {.pattern = wb_span_of(data + 1, len),
                         .path = wb_span_of(data + 1 + len, rest)};
     must_hold(wb_glob_match(slow.pattern, slow.path) == matches(&slow, 0, 0));
+    struct wb_err err;
+    (void)!wb_glob_check(slow.pattern, &err);
     /* However long, it comes to an end soon. */
     (void)wb_glob_match(wb_span_of(data, size / 2), wb_span_of(data + size / 2, size - size / 2));
     return 0;

@@ -23,8 +23,8 @@
 #define SIM_SECOND (1000 * SIM_MS)
 #define SIM_HOUR (3600 * SIM_SECOND)
 
+/* SIM_PARTITIONS, of each home topic, is the build's: the benchmark has as many as a ring. */
 enum {
-    SIM_PARTITIONS = 2,
     SIM_PROCS_MOST = 16,
     SIM_NODES = 3,
     SIM_FILES_USUAL = 6,

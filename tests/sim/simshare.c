@@ -93,6 +93,8 @@ enum wb_rc __real_wb_db_open(const char *path, int schema_version, const char *s
                              sqlite3 **ret_db, bool *ret_fresh, struct wb_err *err);
 enum wb_rc __wrap_wb_db_open(const char *path, int schema_version, const char *schema,
                              sqlite3 **ret_db, bool *ret_fresh, struct wb_err *err);
+enum wb_rc __real_wb_db_exec(sqlite3 *db, const char *sql, struct wb_err *err);
+enum wb_rc __wrap_wb_db_exec(sqlite3 *db, const char *sql, struct wb_err *err);
 void __wrap_wb_db_close(sqlite3 **db);
 enum wb_rc __real_wb_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret,
                                 struct wb_err *err);
@@ -165,13 +167,21 @@ enum wb_rc __wrap_wb_db_open(const char *path, int schema_version, const char *s
     bool fresh = !ledger || ledger->lost;
     if (!ledger && ledger_new(path, schema_version, schema, &ledger, err) != WB_OK)
         return WB_ERROR;
-    if (ledger->lost && wb_db_exec(ledger->db, ledger->empty, err) != WB_OK)
+    if (ledger->lost && __real_wb_db_exec(ledger->db, ledger->empty, err) != WB_OK)
         return WB_ERROR;
     ledger->lost = false;
     *ret_db = ledger->db;
     if (ret_fresh)
         *ret_fresh = fresh;
     return WB_OK;
+}
+
+/* Who was killed commits nothing any more. */
+enum wb_rc __wrap_wb_db_exec(sqlite3 *db, const char *sql, struct wb_err *err)
+{
+    if (!sim_self() || !sim_self()->killed)
+        return __real_wb_db_exec(db, sql, err);
+    return wb_err_set(err, WB_CAT_IO, "local state: killed");
 }
 
 /* As a process that dies leaves it: what was not committed is gone. */
@@ -184,7 +194,7 @@ void __wrap_wb_db_close(sqlite3 **db)
     for (size_t i = 0; i < ledger->statement_count; i++)
         (void)sqlite3_reset(ledger->statements[i]);
     if (!sqlite3_get_autocommit(*db))
-        (void)!wb_db_exec(*db, "ROLLBACK", &ignored);
+        (void)!__real_wb_db_exec(*db, "ROLLBACK", &ignored);
     *db = NULL;
 }
 

@@ -7,7 +7,7 @@
 
 #include "tests/sim/simcheck.h"
 
-enum { TXN_TIMEOUT_SECONDS = 15, COMMIT_SECONDS = 30, DELIVERIES_MOST = 4096 };
+enum { TXN_TIMEOUT_SECONDS = 15, COMMIT_SECONDS = 30, DELIVERIES_FIRST = 4096 };
 
 struct txn_id {
     char name[SIM_NAME * 2];
@@ -37,6 +37,7 @@ struct wb_producer {
     void *arg;
     struct delivery *deliveries;
     size_t delivery_count;
+    size_t delivery_room;
 };
 
 static struct txn_id ids[SIM_TXN_IDS_MOST];
@@ -148,7 +149,6 @@ enum wb_rc wb_producer_new(const struct wb_config *config, const char *transacti
     producer->proc = sim_self();
     producer->delivered = delivered;
     producer->arg = arg;
-    producer->deliveries = wb_xcalloc(DELIVERIES_MOST, sizeof(*producer->deliveries));
     if (transactional_id) {
         producer->id = id_named(transactional_id);
         end_txn(producer->id, false);
@@ -200,6 +200,19 @@ enum wb_rc wb_producer_prepare(struct wb_producer *producer, const char *topic, 
     return WB_OK;
 }
 
+static void note_delivery(struct wb_producer *producer, struct delivery one)
+{
+    if (producer->delivery_count == producer->delivery_room) {
+        producer->delivery_room =
+            producer->delivery_room ? 2 * producer->delivery_room : DELIVERIES_FIRST;
+        producer->deliveries =
+            realloc(producer->deliveries, producer->delivery_room * sizeof(*producer->deliveries));
+        if (!producer->deliveries)
+            abort();
+    }
+    producer->deliveries[producer->delivery_count++] = one;
+}
+
 static void deliver(struct wb_producer *producer)
 {
     for (size_t i = 0; i < producer->delivery_count && producer->delivered; i++) {
@@ -227,9 +240,8 @@ enum wb_rc wb_producer_send_headers(struct wb_producer *producer, const char *na
     int32_t to = partition < 0 ? 0 : partition;
     int64_t offset = sim_append(topic, to, key, value, producer->txn, state);
     sim_note("sent", wb_span_str(name), to, offset);
-    if (ticket && producer->delivery_count < DELIVERIES_MOST)
-        producer->deliveries[producer->delivery_count++] =
-            (struct delivery){ticket, topic, to, offset};
+    if (ticket)
+        note_delivery(producer, (struct delivery){ticket, topic, to, offset});
     return WB_OK;
 }
 

@@ -19,7 +19,7 @@
 #include "tests/sim/simshrink.h"
 
 enum {
-    SEEDS_USUAL = 100000,
+    SEEDS_USUAL = 40000,
     SEEDS_APART = 10000000, /* between the first seeds of one WB_SEED and the next */
     BLOCK = 50,
     TWICE = 40,

@@ -26,7 +26,7 @@ LAYERS = {
     "verifier": STAGE,
     "console": ABOVE_STAGES,
     "cli": ABOVE_STAGES + ("console",),
-    "bench": ABOVE_STAGES,
+    "bench": None,
     "tests": None,
 }
 

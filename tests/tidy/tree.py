@@ -39,7 +39,8 @@ class File:
 
     @property
     def is_test(self):
-        return self.path.startswith("tests/")
+        """Of what does not ship."""
+        return self.path.startswith(("tests/", "bench/"))
 
     @property
     def is_script(self):

@@ -28,6 +28,7 @@ class Log:
         self.replicas = {}       # (target, path) -> Replica
         self.jobs = {}           # (target, path) -> Job
         self.instances = set()   # (target, instance) that a transfer worker reported
+        self.stuck = set()       # those that it could not remove when it was told to
         self._lock = threading.Lock()
         self._schemas = {name: Schema(os.path.join(schemas, f"{name}.avsc"))
                          for name in ("file_event", "replica", "job", "dead_letter", "transfer")}
@@ -66,8 +67,12 @@ class Log:
 
     def _transfer(self, record):
         report = self._schemas["transfer"].decode(record.value)
-        self.instances.update((report["target"], result["instance"])
-                              for result in report["results"] if result["outcome"] in STAGED)
+        for result in report["results"]:
+            place = (report["target"], result["instance"])
+            if result["outcome"] in STAGED:
+                self.instances.add(place)
+            elif report["op"] == "discard" and result["outcome"] == "failed":
+                self.stuck.add(place)
 
     def dead(self):
         return [self._schemas["dead_letter"].decode(record.value)
@@ -161,10 +166,11 @@ class Checker:
                     yield f"{target}: replica record of {path} has another sha-256"
 
     def _staging(self):
-        """An execution that was killed before it reported may leave something, nobody else."""
+        """An execution that was killed before it reported may leave something, and one whose node
+        was away when it was to be removed; nobody else."""
         for target in TARGETS:
             for path in staged(self.ring.node(target)):
-                if (target, path) in self.log.instances:
+                if (target, path) in self.log.instances - self.log.stuck:
                     yield f"{target}: '{path}' was reported, not published, and is still staged"
 
     # ---- what always holds

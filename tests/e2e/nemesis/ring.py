@@ -20,12 +20,11 @@ SETTINGS = {
     "WAYBILL_PLANNER_DIRECT_BELOW": "1MiB",
     "WAYBILL_PLANNER_CHUNK_SIZE": "1MiB",
     "WAYBILL_PLANNER_TASK_DEADLINE": "5s",
-    "WAYBILL_PLANNER_MIN_FREE": "64KiB",  # the disk that fills up is a small one
-    "WAYBILL_PLANNER_PROBE_INTERVAL": "1s",
-    "WAYBILL_PLANNER_SICK_HOLD": "1s..4s",
     "WAYBILL_PLANNER_BACKOFF": "100ms..1s",
-    # A node that is away or full uses up attempts of files that have nothing to do with it.
-    "WAYBILL_PLANNER_ATTEMPTS": "1000",
+    # Faults last seconds here, not minutes; node c is small.
+    "WAYBILL_PLANNER_PROBE_INTERVAL": "1s",
+    "WAYBILL_PLANNER_SICK_HOLD": "1s..5s",
+    "WAYBILL_PLANNER_MIN_FREE": "8MiB",
     "WAYBILL_TRANSFER_MEMORY": "32MiB",
     "WAYBILL_VERIFIER_MEMORY": "32MiB",
 }

@@ -174,11 +174,12 @@ static void a_stranger_that_came_meanwhile_is_kept(void **state)
     check_outcome(give(ring, WB_OP_PUBLISH, file, 0), "published");
     write_file(ring, "a", "kept", "newer");
     struct wb_task_file next = file_of("kept");
-    next.tag = first->tag;
+    next.replaces = first->tag;
     struct wb_result *second = give(ring, WB_OP_COPY, next, 0);
     check_outcome(second, "copied");
     next.instance = second->instance;
     next.tag = second->tag;
+    next.replaces = "";
     check_error(give(ring, WB_OP_PUBLISH, next, 0), WB_SCOPE_TARGET, WB_CAT_CONFLICT);
     next.replaces = first->tag;
     check_outcome(give(ring, WB_OP_PUBLISH, next, 0), "published");

@@ -150,6 +150,10 @@ static void mistakes_are_named_with_the_nearest_name(void **state)
     expect_refused("status --brokers", "missing argument");
     expect_refused("node rm", "too few words; usage: waybill node rm NAME");
     expect_refused("node ls x", "unexpected \"x\"");
+    expect_refused("describe node a -w", "\"describe\" shows nothing that changes");
+    expect_refused("trace a:x --watch", "takes no --watch");
+    expect_refused("status -o name", "\"status\" lists nothing by name");
+    expect_refused("check a: b: -o name", "takes no -o name");
     expect_refused("help xyzzy", "no help on \"xyzzy\"");
 }
 
@@ -320,6 +324,8 @@ static void completion_and_manual_name_every_command_and_flag(void **state)
         }
         assert_non_null(strstr(outcome->out, "brokers"));
         assert_non_null(strstr(outcome->out, "combined"));
+        assert_true(l == 3 || strstr(outcome->out, "auto batch direct chunked streaming"));
+        assert_true(l == 3 || strstr(outcome->out, "table wide json ndjson name"));
         assert_true(l == 3 || strstr(outcome->out, "planner.sick_after"));
     }
 }

@@ -358,8 +358,9 @@ static void a_discard_is_never_too_late(void **state)
 static void a_link_has_no_ranges_whatever_the_rule_asks(void **state)
 {
     struct drive *drive = *state;
-    struct wb_version link = {WB_FILE_SYMLINK, 100, 7, "v1"};
-    drive->policy.strategy = WB_STRATEGY_CHUNKED;
+    struct wb_version link = {WB_FILE_SYMLINK, 4000, 7, "v1"};
+    drive->policy.batch_below_bytes = 10;
+    drive->policy.direct_below_bytes = 20;
     event(drive, WB_EVENT_WRITTEN, 100, "v1");
     give(drive);
     assert_int_equal(drive->outbox.first_intent->op, WB_OP_OPEN);
@@ -368,6 +369,7 @@ static void a_link_has_no_ranges_whatever_the_rule_asks(void **state)
     report(drive, WB_OP_OPEN, result);
     give(drive);
     assert_int_equal(drive->outbox.first_intent->op, WB_OP_COPY);
+    assert_int_equal(drive->outbox.first_intent->max_file_bytes, INT64_MAX);
 }
 
 static void a_range_that_a_second_execution_spoilt_is_copied_again(void **state)
@@ -428,6 +430,28 @@ static void what_was_published_unheard_stays_ours_when_its_job_ends(void **state
     assert_string_equal(drive->outbox.first_intent->file.replaces, "tag");
 }
 
+static void a_replica_that_fails_as_source_gives_way_to_the_source(void **state)
+{
+    struct drive *drive = *state;
+    uint8_t digest[WB_DIGEST_SIZE];
+    struct wb_version version = version_of(100, "v1");
+    struct wb_replica other = replica_on_c(digest, &version);
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    for (int round = 0; round < 20 && drive->link.job->state != WB_JOB_DEAD; round++) {
+        struct wb_err err;
+        struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+        (void)wb_err_at(&err, WB_SCOPE_SOURCE, "copy", WB_CAT_IO, "on purpose");
+        result.error = &err;
+        give_with(drive, NULL);
+        step(drive, (struct wb_input){.kind = WB_INPUT_REPORT,
+                                      .op = WB_OP_COPY,
+                                      .result = &result,
+                                      .from = drive->link.job->from,
+                                      .other = &other});
+    }
+    check_state(drive, WB_JOB_DEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +476,7 @@ int main(void)
         PLAN_TEST(a_range_that_a_second_execution_spoilt_is_copied_again),
         PLAN_TEST(two_ends_of_one_turn_are_told_as_one),
         PLAN_TEST(what_was_published_unheard_stays_ours_when_its_job_ends),
+        PLAN_TEST(a_replica_that_fails_as_source_gives_way_to_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

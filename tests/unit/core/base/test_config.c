@@ -71,6 +71,85 @@ static void mistakes_are_named_with_their_place(void **state)
     check_fails(wb_config_set(config, WB_OPT_KAFKA, "novalue", "-X", &err), WB_CAT_USAGE, "-X");
 }
 
+static void what_is_set_twice_is_a_mistake(void **state)
+{
+    static const char *const twice[] = {
+        "site: a\nlog: {level: info}\nsite: a\n",
+        "planner: {attempts: 5}\nlog: {level: info}\nplanner: {backoff: 1s..2s}\n",
+        "planner: {attempts: 5}\nlog: {level: info}\nplanner.attempts: 5\n",
+        "kafka: {sasl.username: u}\nlog: {level: info}\nkafka.sasl.username: u\n",
+        "kafka:\n  producer:\n    acks: 1\n    acks: 1\n",
+        "---\nsite: a\n---\nsite: b\n",
+    };
+    static const char *const places[] = {"3:1: \"site\" is there twice",
+                                         "3:1: \"planner\" is there twice",
+                                         "3:1: \"planner.attempts\" is there twice",
+                                         "3:1: unknown key \"kafka.sasl.username\"",
+                                         "4:5: \"kafka.producer.acks\" is there twice",
+                                         "4:1: \"site\" is there twice"};
+    struct wb_err err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+        struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+        check_fails(load(config, twice[i], &err), WB_CAT_USAGE, places[i]);
+    }
+    /* The file that is laid over another one is another file. */
+    struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+    check_ok(load(config, "site: a\n", &err));
+    check_ok(load(config, "site: b\n", &err));
+}
+
+static void a_folder_is_no_file(void **state)
+{
+    struct wb_err err;
+    struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+    (void)state;
+    check_fails(wb_config_load_file(config, "/tmp", &err), WB_CAT_USAGE, "cannot read \"/tmp\"");
+    check_fails(wb_config_load_file(config, "/nowhere/w.yaml", &err), WB_CAT_USAGE,
+                "cannot open \"/nowhere/w.yaml\"");
+}
+
+static void pairs_remember_where_they_come_from(void **state)
+{
+    struct wb_err err;
+    struct wb_config *config WB_AUTO(wb_config_free) = wb_config_new();
+    (void)state;
+    check_ok(load(config, "kafka:\n  sasl.usernam: u\n  acks: 1\n", &err));
+    check_ok(wb_config_set(config, WB_OPT_KAFKA, "acks=2", "-X", &err));
+    assert_string_equal(wb_config_pair_origin(config, WB_OPT_KAFKA, 0), "w.yaml:2:3");
+    assert_string_equal(wb_config_pair_origin(config, WB_OPT_KAFKA, 1), "-X");
+}
+
+static void names_in_the_environment_are_checked(void **state)
+{
+    static const char *const others[] = {"CONFIG", "OUTPUT", NULL};
+    struct wb_err err;
+    (void)state;
+    (void)setenv("WAYBILL_TRANSFER_MEMORY", "1GiB", 1);
+    (void)setenv("WAYBILL_MEMORY", "1GiB", 1);
+    (void)setenv("WAYBILL_SECRET_S3_KEY", "x", 1);
+    (void)setenv("WAYBILL_OUTPUT", "json", 1);
+    check_ok(wb_config_check_environment(others, &err));
+    (void)setenv("WAYBILL_TRANFSER_MEMORY", "1GiB", 1);
+    check_fails(wb_config_check_environment(others, &err), WB_CAT_USAGE,
+                "unknown WAYBILL_TRANFSER_MEMORY in the environment, did you mean "
+                "WAYBILL_TRANSFER_MEMORY");
+    (void)unsetenv("WAYBILL_TRANFSER_MEMORY");
+    (void)setenv("WAYBILL_OUTPT", "json", 1);
+    check_fails(wb_config_check_environment(others, &err), WB_CAT_USAGE,
+                "did you mean WAYBILL_OUTPUT");
+    (void)unsetenv("WAYBILL_OUTPT");
+    (void)setenv("WAYBILL_KAFKA_PRODUCER", "acks=1", 1);
+    check_fails(wb_config_check_environment(others, &err), WB_CAT_USAGE, "WAYBILL_KAFKA_PRODUCER");
+    static const char *const mine[] = {"TRANSFER_MEMORY", "MEMORY", "SECRET_S3_KEY", "OUTPUT",
+                                       "KAFKA_PRODUCER"};
+    for (size_t i = 0; i < sizeof(mine) / sizeof(mine[0]); i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "WAYBILL_%s", mine[i]);
+        (void)unsetenv(name);
+    }
+}
+
 static void every_row_of_the_table_stands_at_its_number(void **state)
 {
     (void)state;
@@ -185,6 +264,10 @@ int main(void)
         cmocka_unit_test(a_flag_wins_over_the_environment_over_the_file),
         cmocka_unit_test(kafka_keys_are_taken_verbatim),
         cmocka_unit_test(mistakes_are_named_with_their_place),
+        cmocka_unit_test(what_is_set_twice_is_a_mistake),
+        cmocka_unit_test(a_folder_is_no_file),
+        cmocka_unit_test(pairs_remember_where_they_come_from),
+        cmocka_unit_test(names_in_the_environment_are_checked),
         cmocka_unit_test(every_row_of_the_table_stands_at_its_number),
         cmocka_unit_test(only_what_is_live_may_change_while_running),
         cmocka_unit_test(a_copy_has_all_values_and_a_life_of_its_own),

@@ -101,6 +101,26 @@ static void globs_match_whole_paths(void **state)
             fail_msg("\"%s\" on \"%s\"", cases[i].pattern, cases[i].path);
 }
 
+static void mistakes_in_globs_are_named_with_their_place(void **state)
+{
+    static const char *const fine[] = {"**",  "a/[a-z]*", "[]]x", "[!]a]",
+                                       "a]b", "[a-]",     "\\[",  "[^a]"};
+    static const char *const bad[][2] = {
+        {"[", "class that begins at byte 1 is not closed"},
+        {"a/[b", "class that begins at byte 3 is not closed"},
+        {"[]", "class that begins at byte 1 is not closed"},
+        {"[a][!]", "class that begins at byte 4 is not closed"},
+        {"a[z-a]", "range \"z-a\" at byte 3 holds nothing"},
+        {"a\\", "nothing follows the '\\' at byte 2"},
+    };
+    struct wb_err err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+        check_ok(wb_glob_check(wb_span_str(fine[i]), &err));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        check_fails(wb_glob_check(wb_span_str(bad[i][0]), &err), WB_CAT_USAGE, bad[i][1]);
+}
+
 static void many_stars_do_not_take_for_ever(void **state)
 {
     char path[4000];
@@ -118,6 +138,7 @@ int main(void)
         cmocka_unit_test(a_node_and_a_path_are_split_at_the_first_colon),
         cmocka_unit_test(odd_bytes_are_shown_escaped),
         cmocka_unit_test(globs_match_whole_paths),
+        cmocka_unit_test(mistakes_in_globs_are_named_with_their_place),
         cmocka_unit_test(many_stars_do_not_take_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
