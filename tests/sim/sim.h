@@ -147,6 +147,10 @@ enum sim_fault {
     SIM_FAULT_REFUSED,        /* publishing, discarding or removing fails */
     SIM_FAULT_SLOW_MARKERS,   /* offsets are committed, records are not visible yet */
     SIM_FAULT_ROT,            /* a bit of a published file flips, in silence */
+    SIM_FAULT_TARGETS,        /* the rule loses a target, or has it again */
+    SIM_FAULT_FLIP_SOURCE,    /* what is read at the source is not what it holds */
+    SIM_FAULT_FLIP_LOOK,      /* a worker that copies reads its target, and not what it holds */
+    SIM_FAULT_RETENTION,      /* topics forget what was read */
     SIM_FAULT_COUNT
 };
 
@@ -172,10 +176,12 @@ enum sim_invariant {
     SIM_I1,       /* a final name holds bytes that the source never held */
     SIM_I2,       /* published without proof */
     SIM_I3,       /* an event that did not end once */
+    SIM_TWO,      /* two instances of one file may be published at once */
     SIM_I4,       /* back to an older version */
     SIM_I6,       /* outside a node's root */
     SIM_I7,       /* more in flight than the window allows */
     SIM_I8,       /* the backlog does not drain, or ends wrong, after all is healed */
+    SIM_DEADLINE, /* nobody asks why an answer does not come */
     SIM_STRANGER, /* a stranger's file was removed */
     SIM_PLANNER,  /* the planner ended by an error that nothing explains */
     SIM_INVARIANTS
@@ -197,6 +203,7 @@ struct sim_world {
     /* the rules of this seed */
     bool chain;   /* a to b to c */
     bool fan_out; /* a to b and to c */
+    bool narrow;  /* to b only, for a while */
     bool deletes;
     bool keep;   /* strangers stay */
     bool flood;  /* many files at once, and small windows */
@@ -222,6 +229,8 @@ struct sim_options {
 void sim_run(const struct sim_options *options);
 /* Sets the rules anew, how files are to be copied drawn anew. */
 void sim_rules_set(void);
+/* The same, and one target goes or comes back. */
+void sim_targets_change(void);
 /* Pauses a node, a link, a rule or a file, or ends all pauses. */
 void sim_pause_set(void);
 void sim_pauses_end(void);

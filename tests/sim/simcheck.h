@@ -20,7 +20,7 @@ struct sim_file {
     bool stranger[SIM_NODES]; /* somebody else's file is under the name */
     bool rotten[SIM_NODES];   /* its bytes are not what was published */
     bool dirty;               /* changed since its last event */
-    bool wrong_claim;         /* its last event claims what is not so */
+    bool misread;             /* its source once gave a worker other bytes than it holds */
 };
 
 void sim_check_begin(void);
@@ -48,6 +48,8 @@ void sim_check_committed(enum wb_topic topic, const struct sim_record *record);
 /* ---- simlinks.c: what the log says ---- */
 
 void sim_links_begin(void);
+/* No answer that is due is overdue for long: all has been well for a while. */
+void sim_check_deadlines(void);
 /* How many links have a job that is not dead. */
 int sim_check_jobs(void);
 /* Calls `visit` for each file whose newest event ended dead on some target. */

@@ -52,6 +52,10 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_REFUSED] = {"refused", 100000},
     [SIM_FAULT_SLOW_MARKERS] = {"slow markers", 100000},
     [SIM_FAULT_ROT] = {"rot", 100000},
+    [SIM_FAULT_TARGETS] = {"targets", 60000},
+    [SIM_FAULT_FLIP_SOURCE] = {"flip source", 10000},
+    [SIM_FAULT_FLIP_LOOK] = {"flip look", 20000},
+    [SIM_FAULT_RETENTION] = {"retention", 100000},
 };
 
 struct faults {

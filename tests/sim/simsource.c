@@ -162,7 +162,7 @@ static void tell_surely(struct sim_file *file, int node)
         .file = file,
         .node = node,
         .partition = wb_home_partition(sim_nodes[node], wb_span_str(file->path), SIM_PARTITIONS),
-        .value = event_now(file, node, true, false)};
+        .value = event_now(file, node, true, file->misread)};
     send(&one);
     if (node == 0)
         file->dirty = false;
@@ -174,9 +174,9 @@ void sim_source_settle(void)
     for (int i = 0; i < sim.file_count; i++) {
         struct sim_file *file = sim_file_at(i);
         bool lost = file->stranger[1] || file->stranger[2] || sim_fault_happened(SIM_FAULT_CANCEL);
-        if (file->dirty || lost)
+        if (file->dirty || lost || file->misread)
             tell_surely(file, 0);
-        if (sim.chain && lost)
+        if (sim.chain && (lost || file->misread))
             tell_surely(file, 1);
     }
 }

@@ -110,10 +110,27 @@ static enum wb_rc before(struct wb_mem_call *call, struct wb_err *err)
     return WB_OK;
 }
 
+/* What a worker that copies is given is not what is there. At the source nothing can tell but the
+ * digest that an event claims. */
+static void spoil_read(struct wb_mem_call *call)
+{
+    bool source = call->place == WB_PLACE_FINAL && sim_node_index(call->root) < (sim.chain ? 2 : 1);
+    struct sim_file *file = sim_file_named(call->name);
+    if (!call->len || sim_self()->role != SIM_ROLE_TRANSFER)
+        return;
+    if (source && file && sim_fault(SIM_FAULT_FLIP_SOURCE)) {
+        file->misread = true;
+        call->bytes[sim_below(SIM_FAULTS, (int64_t)call->len)] ^= 0x40;
+    }
+    if (!source && sim_fault(SIM_FAULT_FLIP_LOOK))
+        call->bytes[sim_below(SIM_FAULTS, (int64_t)call->len)] ^= 0x20;
+}
+
 static void after_read(struct wb_mem_call *call)
 {
     if (source_fault(call, SIM_FAULT_CHANGE_AT_READ))
         change_source(call);
+    spoil_read(call);
     if (sim_self()->role != SIM_ROLE_VERIFIER)
         return;
     if (call->len && sim_fault(SIM_FAULT_FLIP_PROOF))

@@ -55,6 +55,8 @@ static void log_trouble(void)
         sim_log_duplicate();
     if (sim_fault(SIM_FAULT_COMPACT))
         sim_log_compact();
+    if (sim_fault(SIM_FAULT_RETENTION))
+        sim_log_retain();
     if (sim_fault(SIM_FAULT_KICK))
         sim_groups_kick();
     if (sim_fault(SIM_FAULT_LOG_DOWN)) {
@@ -69,6 +71,8 @@ static void operator(void)
 {
     if (sim_fault(SIM_FAULT_RULE))
         sim_rules_set();
+    if (sim.fan_out && sim_fault(SIM_FAULT_TARGETS))
+        sim_targets_change();
     if (sim_fault(SIM_FAULT_CANCEL))
         sim_cancel_set();
     if (sim_fault(SIM_FAULT_PAUSE)) {

@@ -26,10 +26,12 @@ const char *sim_invariant_name(enum sim_invariant invariant)
         [SIM_I1] = "I1 a final name holds what the source never held",
         [SIM_I2] = "I2 published without proof",
         [SIM_I3] = "I3 an event did not end exactly once",
+        [SIM_TWO] = "I4 two instances of a file may be published at once",
         [SIM_I4] = "I4 back to an older version",
         [SIM_I6] = "I6 outside a node's root",
         [SIM_I7] = "I7 more in flight than the window allows",
         [SIM_I8] = "I8 the backlog does not drain",
+        [SIM_DEADLINE] = "I8 a deadline passed and nobody asked",
         [SIM_STRANGER] = "a stranger's file was removed",
         [SIM_PLANNER] = "the planner ended",
     };
@@ -127,9 +129,16 @@ void sim_rules_set(void)
     const char *const to_b[] = {sim_nodes[1]};
     const char *const to_both[] = {sim_nodes[1], sim_nodes[2]};
     const char *const to_c[] = {sim_nodes[2]};
-    put_rule("first", sim_nodes[0], sim.fan_out ? to_both : to_b, sim.fan_out ? 2 : 1);
+    bool both = sim.fan_out && !sim.narrow;
+    put_rule("first", sim_nodes[0], both ? to_both : to_b, both ? 2 : 1);
     if (sim.chain)
         put_rule("second", sim_nodes[1], to_c, 1);
+}
+
+void sim_targets_change(void)
+{
+    sim.narrow = !sim.narrow;
+    sim_rules_set();
 }
 
 /* ---- what operators hold up or call off ---- */
@@ -179,6 +188,7 @@ static void set_up_shape(void)
 {
     int64_t shape = sim_below(SIM_SCHEDULE, 4);
     sim.fan_out = shape == 1;
+    sim.narrow = false;
     sim.chain = shape == 2;
     sim.deletes = sim_chance(SIM_SCHEDULE, 750);
     sim.keep = sim_chance(SIM_SCHEDULE, 150);
@@ -249,6 +259,8 @@ static void drain(void)
     for (int i = 0; i < HEAL_STEPS_MOST && !sim.broken; i++, sim.steps++) {
         if (i % 16 == 0 && is_quiet())
             return;
+        if (i % 16 == 0)
+            sim_check_deadlines();
         if (!sim_step(until_ns))
             break;
     }
@@ -264,6 +276,8 @@ static void heal(void)
     sim.chaos = false;
     sim_weather_heal();
     sim_wake_all();
+    if (sim.narrow)
+        sim_targets_change();
     for (int i = 0; i < SIM_PROCS_MOST; i++)
         if (sim_proc_at(i))
             sim_proc_at(i)->skew_ms = 0;
