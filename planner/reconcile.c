@@ -28,14 +28,15 @@ static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, str
     return wb_link_step(shell, loaded, &input, err);
 }
 
-/* Whether the target was asked for as much. What ended because no rule asked for it any more was
- * not, and a target that was left out for a while may have missed what came meanwhile. */
+/* Whether the target was asked for as much. What ended because no rule asked for it any more may
+ * not have been, and a target that was left out for a while may have missed what came meanwhile. */
 static bool is_asked(const struct wb_link *link, const struct wb_event_ref *ref)
 {
     const struct wb_replica *replica = link->replica;
     if (link->job || !replica)
         return link->job != NULL;
-    bool called_off = replica->end == WB_END_SUPERSEDED && !replica->version;
+    bool called_off = replica->end == WB_END_SUPERSEDED &&
+                      !(replica->version && wb_version_same(replica->version, &ref->claim));
     return replica->event_offset >= ref->offset && !called_off;
 }
 
@@ -75,7 +76,20 @@ static enum wb_rc fill(struct wb_shell *shell, const struct wb_loaded *known,
     return WB_OK;
 }
 
-/* What is under way or dead at one target is wanted at the others as well. */
+static const struct wb_version unknown = {.size_bytes = -1, .mtime_ns = -1, .etag = ""};
+
+/* What is under way or dead at one target is wanted at the others as well. Whether it is gone, only
+ * a look will tell. */
+static enum wb_rc fill_as(struct wb_shell *shell, const struct wb_loaded *known,
+                          const struct wb_job *job, struct wb_err *err)
+{
+    struct wb_event_ref ref = job->pending ? *job->pending : job->event;
+    if (ref.kind == WB_EVENT_DELETED)
+        ref.claim = unknown;
+    ref.kind = WB_EVENT_WRITTEN;
+    return fill(shell, known, &ref, err);
+}
+
 static enum wb_rc check_job(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
                             struct wb_err *err)
 {
@@ -83,7 +97,7 @@ static enum wb_rc check_job(struct wb_shell *shell, struct wb_part *part, struct
     if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
         return WB_ERROR;
     const struct wb_job *job = loaded->link.job;
-    if (job && fill(shell, loaded, job->pending ? job->pending : &job->event, err) != WB_OK)
+    if (job && fill_as(shell, loaded, job, err) != WB_OK)
         return WB_ERROR;
     return call_off(shell, loaded, err);
 }
@@ -98,7 +112,6 @@ static enum wb_rc check_replica(struct wb_shell *shell, struct wb_part *part, st
     bool gone = replica && replica->end == WB_END_DELETED;
     if (!replica || (!replica->version && !gone))
         return WB_OK;
-    const struct wb_version unknown = {.size_bytes = -1, .mtime_ns = -1, .etag = ""};
     const struct wb_event_ref ref = {
         .time_ms = replica->event_time_ms,
         .offset = replica->event_offset,

@@ -200,6 +200,7 @@ struct sim_world {
     enum sim_invariant broken;
     char why[512];
     int steps;
+    int64_t healed_ms; /* by the wall clock */
     /* the rules of this seed */
     bool chain;   /* a to b to c */
     bool fan_out; /* a to b and to c */

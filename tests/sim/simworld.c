@@ -274,6 +274,7 @@ static void heal(void)
     sim_note_plain("healed", 0, 0);
     sim_faults_end();
     sim.chaos = false;
+    sim.healed_ms = wb_clock_wall_ms();
     sim_weather_heal();
     sim_wake_all();
     if (sim.narrow)
