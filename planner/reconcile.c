@@ -32,9 +32,12 @@ static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, str
  * not have been, and a target that was left out for a while may have missed what came meanwhile. */
 static bool is_asked(const struct wb_link *link, const struct wb_event_ref *ref)
 {
+    const struct wb_job *job = link->job;
     const struct wb_replica *replica = link->replica;
-    if (link->job || !replica)
-        return link->job != NULL;
+    if (job)
+        return (job->pending ? job->pending : &job->event)->offset >= ref->offset;
+    if (!replica)
+        return false;
     bool called_off = replica->end == WB_END_SUPERSEDED &&
                       !(replica->version && wb_version_same(replica->version, &ref->claim));
     return replica->event_offset >= ref->offset && !called_off;

@@ -264,7 +264,7 @@ void sim_source_main(struct sim_proc *proc);
 void sim_source_change(int file);
 /* Sends what is due later, and an event for every file that changed since its last one. */
 void sim_source_settle(void);
-/* One more event for each file that has a dead job, or a stranger's file in its copy's place. */
+/* One more event for each file that has a dead job. */
 int sim_source_redrive(void);
 /* How many records nobody can read were sent. */
 int sim_source_garbage(void);

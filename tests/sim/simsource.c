@@ -195,12 +195,6 @@ int sim_source_redrive(void)
 {
     redriven = 0;
     sim_check_dead(redrive);
-    /* An event that came before the publishing was told of does not look at the target again. */
-    for (int i = 0; i < sim.file_count && !sim.keep; i++) {
-        struct sim_file *file = sim_file_at(i);
-        if (file->stranger[1] || file->stranger[2])
-            redrive(file, sim.chain ? 1 : 0);
-    }
     return redriven;
 }
 
