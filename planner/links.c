@@ -251,6 +251,16 @@ static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
         *input = (struct wb_input){.kind = WB_INPUT_DEFER, .until_ms = shell->now_ms + PAUSED_MS};
 }
 
+bool wb_link_stands_in(struct wb_shell *shell, struct wb_loaded *loaded, enum wb_lane lane)
+{
+    if (loaded->standing == WB_STANDING_WAITING &&
+        wb_plan_lane(&loaded->policy, loaded->link.job) != loaded->lane) {
+        loaded->link.job_dirty = true;
+        wb_queue_recount(shell, loaded);
+    }
+    return loaded->lane == lane;
+}
+
 /* Whether those whose answer is missing have answered others since. */
 static bool is_staffed(const struct wb_shell *shell, const struct wb_job *job)
 {

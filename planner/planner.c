@@ -70,7 +70,9 @@ static enum wb_rc on_assigned(void *arg, struct wb_position *positions, size_t c
     }
     if (found * WB_INPUTS != count)
         return wb_err_set(err, WB_CAT_INTERNAL, "partitions of the inputs do not go together");
-    if (wb_restore(shell, partitions, found, err) != WB_OK)
+    /* Who slept meanwhile must not tell of nodes, or go by rules, as they were before. */
+    if (wb_catalog_catch_up(shell, err) != WB_OK ||
+        wb_restore(shell, partitions, found, err) != WB_OK)
         return WB_ERROR;
     shell->ours = (int32_t)found;
     wb_turn_reset(shell);

@@ -193,6 +193,9 @@ enum wb_rc wb_link_load(struct wb_shell *shell, struct wb_part *part, const char
                         struct wb_loaded **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_link_load_key(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
                             struct wb_loaded **ret, struct wb_err *err) WB_MUST_USE;
+/* Whether a job that waits stands in that lane. The rules may have sent it to the other one since
+ * it was saved: it is counted there from now on. */
+bool wb_link_stands_in(struct wb_shell *shell, struct wb_loaded *loaded, enum wb_lane lane);
 /* One step of the core, counted; what is ready and has room is given out at once. A job that is to
  * be given out but that nobody wants any more is called off, one that is paused put off. */
 enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input,

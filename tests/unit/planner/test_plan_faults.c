@@ -318,6 +318,24 @@ static void a_replica_that_has_rotted_is_no_source(void **state)
     assert_string_equal(drive->outbox.first_intent->from, "");
 }
 
+static void a_source_and_a_replica_that_both_fail_use_up_the_attempts(void **state)
+{
+    struct drive *drive = *state;
+    uint8_t digest[WB_DIGEST_SIZE];
+    struct wb_version version = version_of(100, "v1");
+    struct wb_replica other = replica_on_c(digest, &version);
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    for (int i = 0; i < 20 && drive->link.job->state != WB_JOB_DEAD; i++) {
+        give(drive);
+        fail_at_source(drive, &other);
+        if (drive->link.job->state == WB_JOB_DEAD)
+            break;
+        give_with(drive, &other);
+        verdict_from(drive, 8, &version, &other);
+    }
+    check_state(drive, WB_JOB_DEAD);
+}
+
 static void a_replica_of_another_version_is_no_source(void **state)
 {
     struct drive *drive = *state;
@@ -558,6 +576,7 @@ int main(void)
         PLAN_TEST(a_file_that_only_looks_the_same_is_copied_over),
         PLAN_TEST(where_the_source_fails_another_replica_serves),
         PLAN_TEST(a_replica_that_has_rotted_is_no_source),
+        PLAN_TEST(a_source_and_a_replica_that_both_fail_use_up_the_attempts),
         PLAN_TEST(a_replica_of_another_version_is_no_source),
         PLAN_TEST(what_goes_in_one_is_not_read_at_a_replica_in_ranges),
         PLAN_TEST(what_a_replica_lacks_the_source_may_still_hold),
