@@ -29,7 +29,7 @@ struct wb_http_options {
     int32_t at_once;            /* of wb_http_send_all, on their way at once; 0: 8 */
 };
 
-/* Borrowed until the reply is there (of a stream: until it is closed). */
+/* Borrowed for the call only; the method's text must stay. */
 struct wb_http_request {
     const char *method;
     const char *path; /* percent-encoded, with a query if any; appended to the base: "" or "/…" */
