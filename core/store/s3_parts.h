@@ -81,13 +81,13 @@ void wb_s3_free_options(struct s3_store *store); /* wipes the keys */
 /* One request. All is borrowed. */
 struct s3_ask {
     const char *method;
-    const char *key;                /* NULL: the bucket itself */
-    const char *query;              /* encoded; NULL: none */
-    const char *const *headers;     /* `Name: value`, NULL-terminated; NULL: none */
+    const char *key;            /* NULL: the bucket itself */
+    const char *query;          /* encoded; NULL: none */
+    const char *const *headers; /* `Name: value`, NULL-terminated; NULL: none */
     struct wb_span body;
-    bool checksum;                  /* the body is bytes of a file: as traits.checksum has it */
-    bool md5;                       /* the body is a list: the request demands its MD5 */
-    size_t reply_most;              /* 0: 64 KiB */
+    bool checksum;     /* the body is bytes of a file: as traits.checksum has it */
+    bool md5;          /* the body is a list: the request demands its MD5 */
+    size_t reply_most; /* 0: 64 KiB */
     int64_t patience_ms;
 };
 
@@ -104,8 +104,8 @@ enum wb_rc wb_s3_prepare(const struct s3_store *store, const struct s3_ask *ask,
                          struct wb_arena *arena, struct wb_http_request *ret,
                          struct wb_err *err) WB_MUST_USE;
 /* Sends one and gives its reply, whatever its status. A reply from elsewhere is an error. */
-enum wb_rc wb_s3_send(struct s3_store *store, const struct s3_ask *ask,
-                      struct wb_http_reply *reply, struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_s3_send(struct s3_store *store, const struct s3_ask *ask, struct wb_http_reply *reply,
+                      struct wb_err *err) WB_MUST_USE;
 /* The same, with an error for every status but 2xx; `what` says what failed. */
 enum wb_rc wb_s3_do(struct s3_store *store, const struct s3_ask *ask, const char *what,
                     struct wb_http_reply *reply, struct wb_err *err) WB_MUST_USE;
@@ -174,7 +174,8 @@ enum wb_rc wb_s3_parse_removed(struct wb_span body, struct wb_err *err) WB_MUST_
  * server was found not to keep as they are. */
 enum wb_rc wb_s3_final_key(struct s3_store *store, struct wb_span path, struct wb_arena *arena,
                            const char **ret, struct wb_err *err) WB_MUST_USE;
-/* `<prefix>.waybill/<instance>[/part]`; `part` NULL or what it holds. INVALID for a bad instance. */
+/* `<prefix>.waybill/<instance>[/part]`; `part` NULL or what it holds. INVALID for a bad instance.
+ */
 enum wb_rc wb_s3_staged_key(const struct s3_store *store, const char *instance, const char *part,
                             struct wb_arena *arena, const char **ret,
                             struct wb_err *err) WB_MUST_USE;
@@ -183,8 +184,8 @@ void wb_s3_range_name(int64_t offset, char ret[24]);
 /* The offset that a part's name says, -1 for others. */
 int64_t wb_s3_range_offset(const char *name);
 /* `/<bucket>/<key>` for x-amz-copy-source. */
-const char *wb_s3_copy_source(const struct s3_store *store, const char *key,
-                              struct wb_arena *arena) __attribute__((returns_nonnull));
+const char *wb_s3_copy_source(const struct s3_store *store, const char *key, struct wb_arena *arena)
+    __attribute__((returns_nonnull));
 /* Instance's id in tags: short whatever the name. `ret` holds 33 bytes. */
 void wb_s3_instance_id(const char *instance, char ret[33]);
 
@@ -305,8 +306,9 @@ struct s3_put;
 struct s3_put *wb_s3_put_new(struct s3_store *store, const char *key);
 /* Gives up what was begun: parts that were sent are dropped as far as that works. Fits WB_AUTO. */
 void wb_s3_put_free(struct s3_put **put);
-enum wb_rc wb_s3_put_write(struct s3_put *put, struct wb_span bytes, struct wb_err *err) WB_MUST_USE;
-int64_t wb_s3_put_size(const struct s3_put *put); /* written so far */
+enum wb_rc wb_s3_put_write(struct s3_put *put, struct wb_span bytes,
+                           struct wb_err *err) WB_MUST_USE;
+int64_t wb_s3_put_size(const struct s3_put *put);  /* written so far */
 bool wb_s3_put_is_small(const struct s3_put *put); /* all of it is in memory still */
 /* What is in memory, while _is_small. */
 struct wb_span wb_s3_put_bytes(const struct s3_put *put);
