@@ -23,8 +23,10 @@ enum wb_place { WB_PLACE_FINAL, WB_PLACE_STAGED };
 
 /* What a backend can do; the planner and the docs read it. */
 struct wb_store_caps {
-    bool writes;         /* can be a target */
-    bool random_writes;  /* ranges of one instance in any order, by several workers */
+    bool writes;        /* can be a target */
+    bool random_writes; /* ranges of one instance in any order, by several workers */
+    bool
+        whole_ranges; /* a range is written from its beginning to its end, and is there once done */
     bool atomic_publish; /* a reader sees the old or the new file, nothing else */
     bool conditional;    /* publish and remove can't hit a file that came meanwhile */
     bool lists;          /* can be walked */
@@ -92,6 +94,11 @@ struct wb_store_ops {
      * it is away or another one (open the node anew then), otherwise as the node's fault is; all
      * can be tried again. `ret_free_bytes` -1 where not known. */
     enum wb_rc (*check)(struct wb_store *store, int64_t *ret_free_bytes, struct wb_err *err);
+
+    /* Finds out what the node can do as a target, by trying it in the staging area, and sets caps;
+     * done once, before the first write. What only reads needs none of it. NULL where all is known
+     * when the store is opened. */
+    enum wb_rc (*prepare)(struct wb_store *store, struct wb_err *err);
 
     /* The marker of the root, a text of the node's own by which it is known again: `ret` holds
      * WB_MARKER_MAX. `make`: one is drawn when there is none, durably; what is there is never
@@ -166,7 +173,8 @@ struct wb_store_ops {
                              struct wb_err *err);
 
     /* A range is in: hands it to the medium (begins write-back) and gives its part tag ("" where
-     * the backend has none; `ret_tag` holds WB_TAG_MAX). */
+     * the backend has none; `ret_tag` holds WB_TAG_MAX). Length 0, of a file that has bytes and of
+     * which none was written: from here on others may reopen the instance for its ranges. */
     enum wb_rc (*file_range_done)(struct wb_file *file, int64_t offset, int64_t length,
                                   char *ret_tag, struct wb_err *err);
 
@@ -222,6 +230,11 @@ static inline enum wb_rc wb_store_check(struct wb_store *store, int64_t *ret_fre
                                         struct wb_err *err)
 {
     return store->ops->check(store, ret_free_bytes, err);
+}
+
+static inline enum wb_rc wb_store_prepare(struct wb_store *store, struct wb_err *err)
+{
+    return store->ops->prepare ? store->ops->prepare(store, err) : WB_OK;
 }
 
 static inline enum wb_rc wb_store_marker(struct wb_store *store, bool make, char *ret,
