@@ -51,7 +51,7 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     (void)one;
     if (!stream->streams_in || !wb_http_is_ok(stream->reply))
         return take_whole(stream, wb_span_of(bytes, len));
-    if (stream->room == 0 || len - stream->room > sizeof(stream->spill)) {
+    if (stream->room == 0 || len > stream->room + sizeof(stream->spill)) {
         stream->is_paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
@@ -237,7 +237,7 @@ struct wb_http_stream *wb_http_exchange_new(struct wb_http *http, struct http_la
     stream->request = *request;
     stream->reply = reply ? reply : &stream->own_reply;
     wb_http_reply_clear(stream->reply);
-    stream->reply->is_elsewhere = false;
+    stream->reply->is_elsewhere = stream->reply->is_folder = false;
     stream->reply->body.cap = request->reply_most ? request->reply_most : WB_HTTP_ERROR_BODY_MAX;
     if (copy_headers(stream, err) != WB_OK || url_make(stream, err) != WB_OK)
         return NULL;
