@@ -3,6 +3,7 @@
 #include "core/store/dav.h"
 #include "core/store/mem.h"
 #include "core/store/posix.h"
+#include "core/store/s3.h"
 #include "core/store/store.h"
 
 /* What wb_store_open was given, the scheme taken off the URL. */
@@ -54,6 +55,17 @@ static enum wb_rc check_dav(const struct opening *opening, struct wb_err *err)
     return wb_dav_check(opening->url, opening->options, err);
 }
 
+static enum wb_rc open_s3(const struct opening *opening, struct wb_store **ret, struct wb_err *err)
+{
+    return wb_s3_new(opening->node, opening->rest, opening->options, opening->secret,
+                     opening->config, ret, err);
+}
+
+static enum wb_rc check_s3(const struct opening *opening, struct wb_err *err)
+{
+    return wb_s3_check(opening->rest, opening->options, err);
+}
+
 struct backend {
     const char *scheme;
     const char *const *options; /* that it knows, NULL-terminated */
@@ -69,6 +81,7 @@ static const struct backend backends[] = {
     {"http://", wb_dav_options, true, check_dav, open_dav},
     {"https://", wb_dav_options, true, check_dav, open_dav},
     {"mem://", no_options, false, check_mem, open_mem},
+    {"s3://", wb_s3_options, true, check_s3, open_s3},
 };
 
 static const struct backend *backend_of(const char *url, struct wb_err *err)
@@ -77,8 +90,8 @@ static const struct backend *backend_of(const char *url, struct wb_err *err)
         if (strncmp(url, backends[i].scheme, strlen(backends[i].scheme)) == 0)
             return &backends[i];
     (void)wb_err_set(err, WB_CAT_USAGE,
-                     "\"%s\" has no scheme that is known; file:///path, http://host/path and "
-                     "https://host/path are",
+                     "\"%s\" has no scheme that is known; file:///path, http://host/path, "
+                     "https://host/path and s3://bucket/prefix are",
                      url);
     return NULL;
 }
