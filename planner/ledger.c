@@ -8,7 +8,7 @@
 #include "core/base/hash.h"
 
 enum {
-    SCHEMA_VERSION = 3,
+    SCHEMA_VERSION = 4, /* of the tables and of the records in them */
     PATH_BYTES = 600,
     UNSAVED_MOST = 8192, /* changes that a kill costs, and that are to be read again */
     UNSAVED_MS = 10000,  /* and for how long: the log must not have forgotten them */

@@ -17,6 +17,7 @@
 
 #include "core/store/store.h"
 
+/* Names of the options above, NULL-terminated. */
 extern const char *const wb_s3_options[];
 
 /* `rest` is what follows `s3://`. USAGE for anything that is no bucket, key or known option. */

@@ -9,9 +9,6 @@
 
 enum { HOST_MAX = 512, NAME_MAX_BYTES = 63, NAME_LEAST_BYTES = 3 };
 
-const char *const wb_s3_options[] = {"endpoint", "region", "style", "storage_class",
-                                     "insecure", "ca",     NULL};
-
 struct options {
     const char *endpoint;
     const char *region;
@@ -26,11 +23,13 @@ enum { COUNT = 6 };
 const char *const wb_s3_options[] = {"endpoint", "region", "style", "storage_class",
                                      "insecure", "ca",     NULL};
 
-/* In the same order. */
-static const struct {
+struct known {
     size_t place;
     const char *fallback;
-} known[COUNT] = {
+};
+
+/* In the same order. */
+static const struct known known[COUNT] = {
     {offsetof(struct options, endpoint), ""},   {offsetof(struct options, region), "us-east-1"},
     {offsetof(struct options, style), "auto"},  {offsetof(struct options, storage_class), ""},
     {offsetof(struct options, insecure), "no"}, {offsetof(struct options, ca), NULL},

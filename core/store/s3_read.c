@@ -76,7 +76,7 @@ static enum wb_rc window_take(struct reader *reader, const struct wb_http_reply 
                               int64_t from, int64_t most, struct wb_err *err)
 {
     char etag[S3_ETAG_MAX + 1];
-    int64_t size;
+    int64_t size = -1;
     if (wb_s3_etag(reply, etag, err) != WB_OK)
         return WB_ERROR;
     if (reader->etag[0] && strcmp(reader->etag, etag) != 0)

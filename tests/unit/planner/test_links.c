@@ -19,6 +19,7 @@ static int set_up(void **state)
     (void)snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/wb-links-XXXXXX");
     assert_non_null(mkdtemp(fixture->folder));
     check_ok(wb_ledger_open(fixture->folder, 0, 1 << 20, &fixture->parts[0].ledger, &err));
+    check_ok(wb_codec_new(&shell->codec, &err));
     shell->arena = wb_arena_new(1 << 20);
     shell->links = wb_map_new(NULL);
     shell->parts = fixture->parts;
@@ -42,6 +43,7 @@ static int tear_down(void **state)
     assert_int_equal(rmdir(fixture->folder), 0);
     wb_map_free(&fixture->shell.links);
     wb_arena_free(&fixture->shell.arena);
+    wb_codec_free(&fixture->shell.codec);
     free(fixture);
     return 0;
 }
@@ -66,11 +68,32 @@ static void an_event_goes_by_the_rules_as_they_are_when_it_is_taken(void **state
     assert_string_equal(now->policy.rule, "new");
 }
 
+/* Written by a stranger: it must not stop the planner at each event of the file. */
+static void a_replica_that_cannot_be_read_is_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    struct wb_loaded *loaded;
+    const struct wb_replica *other;
+    const struct wb_span key = wb_span_str("b/a:x");
+    check_ok(
+        wb_ledger_put_replica(fixture->parts[0].ledger, key, wb_span_str("no record"), NULL, &err));
+    check_ok(wb_link_load(&fixture->shell, &fixture->parts[0], "c", "a", wb_span_str("x"), NULL,
+                          &loaded, &err));
+    check_ok(wb_link_other(&fixture->shell, loaded, "b", &other, &err));
+    assert_null(other);
+    check_ok(wb_link_load(&fixture->shell, &fixture->parts[0], "b", "a", wb_span_str("x"), NULL,
+                          &loaded, &err));
+    assert_null(loaded->link.replica);
+    assert_true(loaded->known.replica > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test_setup_teardown(an_event_goes_by_the_rules_as_they_are_when_it_is_taken,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_replica_that_cannot_be_read_is_none, set_up, tear_down),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
