@@ -108,6 +108,9 @@ enum wb_rc wb_posix_publish(struct wb_store *store, struct wb_publish *items, si
                             struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_posix_discard(struct wb_store *store, const char *instance,
                             struct wb_err *err) WB_MUST_USE;
+/* Removes an instance; `sync`: durably. */
+enum wb_rc wb_posix_drop(struct posix_store *store, const char *instance, bool sync,
+                         struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_posix_remove(struct wb_store *store, struct wb_span path, const char *tag,
                            const char *token, struct wb_err *err) WB_MUST_USE;
 

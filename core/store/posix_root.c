@@ -62,6 +62,9 @@ static enum wb_rc make_staging(struct posix_store *store, struct wb_err *err)
 {
     if (mkdirat(store->root_fd, WB_STAGING_DIR, STAGING_MODE) != 0 && errno != EEXIST)
         return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);
+    /* Whoever made it may have ended before this. */
+    if (fsync(store->root_fd) != 0)
+        return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);
     store->staging_fd = wb_posix_open_beneath(store->root_fd, WB_STAGING_DIR);
     if (store->staging_fd < 0)
         return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);

@@ -226,7 +226,8 @@ static enum wb_rc discard_older(struct act_world *world, struct wb_store *store,
     struct act_memory *memory = world->memory;
     struct act_item *older = &memory->older;
     if (!older->tag[0]) {
-        (void)snprintf(older->instance, sizeof(older->instance), "older.%u/7", memory->runs);
+        (void)snprintf(older->instance, sizeof(older->instance), "older.%u/%u", memory->runs,
+                       memory->runs);
         if (stage_as(world, store, world->act->names[0].path, 'c', older, err) != WB_OK)
             return WB_ERROR;
     }
@@ -407,14 +408,14 @@ const struct act acts[] = {
      0,
      ACT_KEEP | ACT_NO_REPLACE,
      {{"p/1", 0, 'b'}, {"p/2", 0, 'd'}, {"q/3", 0, 'l'}, {"q/4", 0, 'e'}, {"5", 0, 'a'}}},
-    {"discard", discard, 0, ACT_STAGING, {{"dir/file", 'a', 'a'}}},
-    {"supersede", supersede, 0, ACT_STAGING, {{"dir/file", 'a', 'b'}}},
-    {"supersede what never was", supersede, 0, ACT_STAGING, {{"new/file", 0, 'b'}}},
+    {"discard", discard, 0, ACT_DISCARDS, {{"dir/file", 'a', 'a'}}},
+    {"supersede", supersede, 0, ACT_DISCARDS, {{"dir/file", 'a', 'b'}}},
+    {"supersede what never was", supersede, 0, ACT_DISCARDS, {{"new/file", 0, 'b'}}},
     {"delete", delete, 0, ACT_OURS, {{"dir/file", 'a', 0}}},
     {"delete a symbolic link", delete, 0, ACT_OURS, {{"link", 'l', 0}}},
     {"delete nothing", delete, 0, ACT_OURS, {{"no/file", 0, 0}}},
     {"delete a stranger", delete, WB_CAT_CONFLICT, 0, {{"dir/file", 's', 's'}}},
-    {"mark", mark, 0, ACT_STAGING, {{"file", 'a', 'a'}}},
+    {"mark", mark, 0, ACT_MARKS, {{"file", 'a', 'a'}}},
     {"sweep", sweep, 0, ACT_GARBAGE, {{"dir/file", 'a', 'a'}}},
     {"list", list, 0, 0, {{"1", 'a', 'a'}, {"p/2", 'l', 'l'}, {"p/q/3", 'e', 'e'}}},
     {"look", look, 0, 0, {{"1", 'a', 'a'}, {"p/2", 'l', 'l'}, {"p/q/3", 'b', 'b'}}},

@@ -47,7 +47,8 @@ enum act_flag {
     ACT_RANGES = 4,      /* copied as ranges, in no order */
     ACT_NO_REPLACE = 8,  /* the file system cannot rename without replacing */
     ACT_GARBAGE = 16,    /* there are instances that nobody knows of */
-    ACT_STAGING = 32,    /* the staging area has to be durable when it is done */
+    ACT_DISCARDS = 32,   /* what it removes must not come back */
+    ACT_MARKS = 256,     /* the staging area has to be durable when it is done */
     ACT_NO_RESERVE = 64, /* the file system cannot reserve space */
     ACT_WAY_OUT = 128,   /* there is a link `way` to a folder outside the root */
 };

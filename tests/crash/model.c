@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PLACE_SIZE = PATH_MAX + 64, NAME_SIZE = 256 };
+enum { PLACE_SIZE = PATH_MAX + 64 };
 
 void model_begin(struct model *model, const char *root)
 {
@@ -45,17 +45,17 @@ static bool stat_in(pid_t pid, uint64_t fd, const char *name, struct stat *ret)
     return fstatat(AT_FDCWD, place, ret, name ? AT_SYMLINK_NOFOLLOW : 0) == 0;
 }
 
-static bool read_name(pid_t pid, uint64_t address, char name[NAME_SIZE])
+static bool read_name(pid_t pid, uint64_t address, char name[MODEL_NAME])
 {
     uint64_t page_left = 4096 - address % 4096;
-    size_t len = page_left < NAME_SIZE ? page_left : NAME_SIZE;
+    size_t len = page_left < MODEL_NAME ? page_left : MODEL_NAME;
     struct iovec to = {name, len};
     struct iovec from[2] = {{(void *)address, len}, {0}};
     ssize_t got = process_vm_readv(pid, &to, 1, from, 1, 0);
     if (got <= 0 || memchr(name, 0, (size_t)got))
         return got > 0;
-    to = (struct iovec){name + got, NAME_SIZE - (size_t)got};
-    from[0] = (struct iovec){(void *)(address + (size_t)got), NAME_SIZE - (size_t)got};
+    to = (struct iovec){name + got, MODEL_NAME - (size_t)got};
+    from[0] = (struct iovec){(void *)(address + (size_t)got), MODEL_NAME - (size_t)got};
     return process_vm_readv(pid, &to, 1, from, 1, 0) > 0;
 }
 
@@ -64,6 +64,18 @@ static void is_unsynced(struct model *model, pid_t pid, uint64_t fd)
     struct stat info;
     if (stat_in(pid, fd, NULL, &info))
         node_of(model, info.st_ino)->unsynced = true;
+}
+
+static void is_removed(struct model *model, pid_t pid, uint64_t fd, uint64_t name_at)
+{
+    struct stat info;
+    if (!stat_in(pid, fd, NULL, &info) || model->removal_count == MODEL_REMOVALS)
+        abort();
+    node_of(model, info.st_ino)->removed = true;
+    struct model_removal *removal = &model->removals[model->removal_count++];
+    removal->folder = info.st_ino;
+    if (!read_name(pid, name_at, removal->name))
+        abort();
 }
 
 static bool is_final(const struct model *model, pid_t pid, uint64_t fd)
@@ -84,7 +96,7 @@ static bool is_final(const struct model *model, pid_t pid, uint64_t fd)
 static void named(struct model *model, pid_t pid, uint64_t folder, uint64_t name_at,
                   const char *call)
 {
-    char name[NAME_SIZE];
+    char name[MODEL_NAME];
     struct stat info;
     is_unsynced(model, pid, folder);
     if (!read_name(pid, name_at, name) || !stat_in(pid, folder, name, &info) ||
@@ -107,10 +119,21 @@ static void opened(struct model *model, pid_t pid, const struct call *call, int6
     is_unsynced(model, pid, call->args[0]);
 }
 
-static void synced(struct model_node *node, bool well)
+static void forget_removals(struct model *model, ino_t folder)
 {
+    int kept = 0;
+    for (int i = 0; i < model->removal_count; i++)
+        if (model->removals[i].folder != folder)
+            model->removals[kept++] = model->removals[i];
+    model->removal_count = kept;
+}
+
+static void synced(struct model *model, struct model_node *node, bool well)
+{
+    if (well && node->removed)
+        forget_removals(model, node->inode);
     if (well)
-        node->unsynced = false;
+        node->unsynced = node->removed = false;
     else if (node->unsynced)
         node->lost = true;
 }
@@ -120,10 +143,10 @@ static void on_sync(struct model *model, pid_t pid, const struct call *call, boo
     struct stat info;
     if (call->number == SYS_syncfs) {
         for (int i = 0; i < model->count; i++)
-            synced(&model->nodes[i], well);
+            synced(model, &model->nodes[i], well);
     } else if (stat_in(pid, call->args[0], NULL, &info)) {
         struct model_node *node = node_of(model, info.st_ino);
-        synced(node, well);
+        synced(model, node, well);
         /* A folder that failed to sync can be synced: its names are not in pages. */
         node->lost = node->lost && !S_ISDIR(info.st_mode);
     }
@@ -136,15 +159,20 @@ static void on_change(struct model *model, pid_t pid, const struct call *call, i
         opened(model, pid, call, real);
         break;
     case SYS_mkdirat:
-    case SYS_unlinkat:
         is_unsynced(model, pid, call->args[0]);
+        break;
+    case SYS_unlinkat:
+        if (!(call->args[2] & AT_REMOVEDIR))
+            is_removed(model, pid, call->args[0], call->args[1]);
         break;
     case SYS_symlinkat:
         is_unsynced(model, pid, call->args[1]);
         break;
     case SYS_renameat:
     case SYS_renameat2:
-        is_unsynced(model, pid, call->args[0]);
+        /* A rename out of the staging area is undone as a whole, or not. */
+        if (is_final(model, pid, call->args[0]))
+            is_removed(model, pid, call->args[0], call->args[1]);
         named(model, pid, call->args[2], call->args[3], "rename");
         break;
     case SYS_linkat:
@@ -188,14 +216,24 @@ static bool names_kept(const struct model *model, const char *place)
     if (lstat(place, &info) != 0)
         return true;
     const struct model_node *node = find(model, info.st_ino);
-    return !node || !node->unsynced;
+    return !node || (!node->unsynced && !node->removed);
 }
 
-bool model_keeps_folder(const struct model *model, const char *path)
+bool model_keeps_removed(const struct model *model, const char *name)
 {
+    for (int i = 0; i < model->removal_count; i++)
+        if (strcmp(model->removals[i].name, name) == 0)
+            return false;
+    return true;
+}
+
+bool model_keeps_made(const struct model *model, const char *path)
+{
+    struct stat info;
     char place[PLACE_SIZE];
     (void)snprintf(place, sizeof(place), "%s/%s", model->root, path);
-    return names_kept(model, place);
+    const struct model_node *node = lstat(place, &info) == 0 ? find(model, info.st_ino) : NULL;
+    return !node || !node->unsynced;
 }
 
 bool model_keeps(const struct model *model, const char *path, bool above)

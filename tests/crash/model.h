@@ -9,18 +9,27 @@
 
 #include "tests/crash/inject.h"
 
-enum { MODEL_NODES = 128, MODEL_TEXT = 400 };
+enum { MODEL_NODES = 128, MODEL_REMOVALS = 256, MODEL_NAME = 256, MODEL_TEXT = 400 };
 
 struct model_node {
     ino_t inode;
-    bool unsynced; /* bytes of a file, names of a folder */
+    bool unsynced; /* bytes of a file, names made in a folder */
+    bool removed;  /* names taken from a folder */
     bool lost;
+};
+
+/* Not synced yet. */
+struct model_removal {
+    ino_t folder;
+    char name[MODEL_NAME];
 };
 
 struct model {
     char root[256];
     struct model_node nodes[MODEL_NODES];
     int count;
+    struct model_removal removals[MODEL_REMOVALS];
+    int removal_count;
     char broken[MODEL_TEXT]; /* the first call that broke a rule; "" when none did */
 };
 
@@ -31,7 +40,9 @@ void model_watch(void *arg, pid_t pid, const struct call *call, int64_t real, in
 /* Whether the file's bytes and its name (or that there is none) survive; `above`: the names of the
  * folders above it as well. */
 bool model_keeps(const struct model *model, const char *path, bool above);
-/* Whether what was made in and removed from a folder survives; true when there is none. */
-bool model_keeps_folder(const struct model *model, const char *path);
+/* Whether the names that were made in a folder survive; true when there is none. */
+bool model_keeps_made(const struct model *model, const char *path);
+/* Whether what was removed under this name, wherever, stays away. */
+bool model_keeps_removed(const struct model *model, const char *name);
 
 #endif

@@ -22,7 +22,7 @@
 enum {
     CALLS_MAX = 2000,
     FDS_MAX = 64,
-    FAILURES_SHOWN = 40,
+    FAILURES_SHOWN = 10,
     POINTS_LEAST = 6000,
     SKIPPED = 77,
     OPEN_FILES = 16,
@@ -50,6 +50,7 @@ struct worker {
     bool sweeps; /* after the act, untraced */
     int points;
     int failures;
+    int shown;        /* of this act */
     uint64_t outside; /* fingerprint of what is beside the root */
     int call_count;
     struct call calls[CALLS_MAX];
@@ -112,7 +113,8 @@ static const char *const fault_names[] = {"none", "kill",       "error",   "erro
 static bool fails(struct worker *worker, const char *when, const char *what, const char *more)
 {
     const struct fault *fault = &worker->fault;
-    if (worker->failures++ < FAILURES_SHOWN)
+    worker->failures++;
+    if (worker->shown++ < FAILURES_SHOWN)
         (void)printf("%s, call %d (%s), %s %s, %s: %s%s%s\n", worker->world.act->name, fault->at,
                      worker->call_name, fault_names[fault->kind],
                      fault->errnum ? strerrorname_np(fault->errnum) : "", when, what,
@@ -194,8 +196,26 @@ static bool is_durable(struct worker *worker, const char *when)
         if (act->names[i].before != act->names[i].after &&
             !model_keeps(&worker->model, act->names[i].path, worker->fault.kind == FAULT_NONE))
             return fails(worker, when, "not durable", act->names[i].path);
-    if (act->flags & ACT_STAGING && !model_keeps_folder(&worker->model, ".waybill"))
-        return fails(worker, when, "the staging area is not durable", "");
+    const char *older = strrchr(worker->world.memory->older.instance, '/');
+    if (act->flags & ACT_DISCARDS && !model_keeps_removed(&worker->model, older + 1))
+        return fails(worker, when, "what was discarded may come back", "");
+    if (act->flags & ACT_MARKS &&
+        !(model_keeps_made(&worker->model, "") && model_keeps_made(&worker->model, ".waybill")))
+        return fails(worker, when, "the marker is not durable", "");
+    return true;
+}
+
+/* What was published is moved: a publish that comes late finds nothing. */
+static bool instances_are_gone(struct worker *worker, const char *when)
+{
+    char place[PLACE_SIZE];
+    struct stat info;
+    for (size_t i = 0; i < ACT_NAMES; i++) {
+        const char *instance = worker->world.memory->items[i].instance;
+        (void)snprintf(place, sizeof(place), "%s/.waybill/%s", worker->world.root, instance);
+        if (*instance && lstat(place, &info) == 0)
+            return fails(worker, when, "still staged", instance);
+    }
     return true;
 }
 
@@ -211,7 +231,8 @@ static bool ended_well(struct worker *worker, const char *when, int status,
         return fails(worker, when, "a descriptor is left open", told->err.text);
     if (told->rc == WB_OK)
         return expects ? fails(worker, when, "it should not succeed", "")
-                       : files_hold(worker, when, true) && is_durable(worker, when);
+                       : files_hold(worker, when, true) && is_durable(worker, when) &&
+                             instances_are_gone(worker, when);
     if (expects && told->err.category == expects)
         return files_hold(worker, when, true);
     if (!allowed)
@@ -345,12 +366,12 @@ static void work(struct worker *worker, size_t first, size_t step, const char *o
     (void)snprintf(worker->world.root, sizeof(worker->world.root), "%s/root", worker->base);
     for (size_t i = first; i < act_count; i += step) {
         int before = worker->points;
+        worker->shown = 0;
         if (only && !strstr(acts[i].name, only))
             continue;
         sweep_act(worker, &acts[i]);
         (void)printf("%-45s %5d points\n", acts[i].name, worker->points - before);
     }
-    (void)fflush(stdout);
 }
 
 static void *shared(size_t size)
@@ -389,7 +410,7 @@ int main(int argc, char **argv)
         (void)printf("processes cannot be traced here\n");
         return SKIPPED;
     }
-    (void)fflush(stdout);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < WORKERS; i++) {
         workers[i] = shared(sizeof(*workers[i]));
         pids[i] = start_worker(workers[i], i, WORKERS, argc > 1 ? argv[1] : NULL);
