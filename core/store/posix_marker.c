@@ -45,7 +45,8 @@ static enum wb_rc draw(int staging, struct wb_err *err)
         return wb_err_errno(err, errno, "cannot make the root's marker");
     int errnum = 0;
     if (!write_whole(fd, text, strlen(text)) || fsync(fd) != 0 ||
-        (linkat(staging, made, staging, NAME, 0) != 0 && errno != EEXIST) || fsync(staging) != 0)
+        (linkat(staging, made, staging, NAME, 0) != 0 && errno != EEXIST) ||
+        wb_posix_sync_folder(staging) != 0)
         errnum = errno;
     (void)unlinkat(staging, made, 0);
     return errnum ? wb_err_errno(err, errnum, "cannot make the root's marker") : WB_OK;
@@ -83,7 +84,7 @@ enum wb_rc wb_posix_marker(struct wb_store *base, bool make, char *ret, struct w
         return wb_err_errno(err, errno, "cannot open the staging folder");
     if (read_marker(staging, ret, err) == WB_OK) {
         /* Whoever made it may have ended before it was durable. */
-        if (make && fsync(staging) != 0)
+        if (make && wb_posix_sync_folder(staging) != 0)
             return wb_err_errno(err, errno, "cannot sync the root's marker");
         return WB_OK;
     }

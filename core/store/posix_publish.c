@@ -25,7 +25,8 @@ static enum wb_rc tag_of(int folder, const char *name, char tag[WB_TAG_MAX], str
 
 static enum wb_rc sync_folder(int folder, struct wb_err *err)
 {
-    return fsync(folder) == 0 ? WB_OK : wb_err_errno(err, errno, "cannot sync the folder");
+    return wb_posix_sync_folder(folder) == 0 ? WB_OK
+                                             : wb_err_errno(err, errno, "cannot sync the folder");
 }
 
 static enum wb_rc sync_file(int folder, const char *name, struct wb_err *err)
@@ -202,7 +203,7 @@ enum wb_rc wb_posix_drop(struct posix_store *store, const char *instance, bool s
         return wb_err_errno(err, errno, "cannot discard \"%s\"", instance);
     if (sync && found != WB_OK && wb_posix_place_fd(store, WB_PLACE_STAGED, &folder, err) != WB_OK)
         return WB_ERROR;
-    if (sync && fsync(folder) != 0)
+    if (sync && wb_posix_sync_folder(folder) != 0)
         return wb_err_errno(err, errno, "cannot sync the discard of \"%s\"", instance);
     if (found == WB_OK)
         remove_empty_folder(store, instance);

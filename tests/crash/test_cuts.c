@@ -25,8 +25,11 @@ enum {
     BATCH = 6,
     ZOMBIES = 64,
     SIZE_MAX_BYTES = 400000,
-    CYCLES = 1000, /* of each kind of file system */
-    LONGEST_US = 12000,
+    CYCLES = 1000,  /* of each kind of file system */
+    MOST_DONE = 10, /* before the cut */
+    STEP_US = 200,
+    AFTER_US = 4000,
+    LONGEST_US = 60000,
     FAILURES_MOST = 20,
     SKIPPED = 77,
     PLACE_SIZE = 400
@@ -118,8 +121,10 @@ static bool holds(const struct cuts *cuts, size_t name, uint64_t version)
     ssize_t len;
     name_path(name, path);
     (void)snprintf(place, sizeof(place), "%s/%s", cuts->root, path);
-    if (lstat(place, &info) != 0 || version == 0)
+    if (lstat(place, &info) != 0)
         return version == 0 && errno == ENOENT;
+    if (version == 0)
+        return false;
     if (is_link(version) != !!S_ISLNK(info.st_mode))
         return false;
     if (is_link(version)) {
@@ -360,12 +365,21 @@ static void check_marker(struct cuts *cuts)
         fails(cuts, "the marker is another one", have);
 }
 
+static void wait_us(long us)
+{
+    const struct timespec wait = {.tv_nsec = us * 1000};
+    (void)nanosleep(&wait, NULL);
+}
+
+/* After some operations, which take much longer on a busy machine, and in the midst of others. */
 static void cut_at_random(struct cuts *cuts)
 {
     uint64_t bits = next_random(&cuts->random);
-    const struct timespec wait = {.tv_nsec = (long)((bits >> 16) % LONGEST_US) * 1000};
     uint64_t dice = bits % 10;
-    (void)nanosleep(&wait, NULL);
+    uint64_t wanted = atomic_load(&cuts->done) + (bits >> 8) % MOST_DONE;
+    for (int us = 0; us < LONGEST_US && atomic_load(&cuts->done) < wanted; us += STEP_US)
+        wait_us(STEP_US);
+    wait_us((long)((bits >> 16) % AFTER_US));
     atomic_store(&cuts->cut, true);
     if (!medium_cut(&cuts->medium, dice < 1 ? CUT_FROZEN : dice < 4 ? CUT_LOGGED : CUT_SUDDEN))
         fails(cuts, "the power cannot be cut", strerror(errno));
@@ -479,6 +493,7 @@ int main(void)
     uint64_t seed = number_of("WB_SEED", 1);
     int cycles = (int)number_of("WB_CUTS", CYCLES);
     (void)printf("seed %lu (WB_SEED), %d cycles each (WB_CUTS)\n", seed, cycles);
+    (void)fflush(stdout);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < KINDS; i++) {
         (void)snprintf(places[i], sizeof(places[i]), "%s/waybill-cuts-XXXXXX", tmp ? tmp : "/tmp");
