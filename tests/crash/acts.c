@@ -445,6 +445,7 @@ static void make_garbage(const struct act_world *world)
 void act_prepare(struct act_world *world)
 {
     struct wb_err err;
+    char place[PLACE_SIZE];
     const struct act *act = world->act;
     memset(world->memory, 0, sizeof(*world->memory));
     for (size_t i = 0; i < name_count(act); i++)
@@ -452,6 +453,9 @@ void act_prepare(struct act_world *world)
             act_file_make(world->root, act->names[i].path, act->names[i].before);
     if (act->flags & ACT_GARBAGE)
         make_garbage(world);
+    (void)snprintf(place, sizeof(place), "%s/way", world->root);
+    if (act->flags & ACT_WAY_OUT && symlink("../out", place) != 0)
+        act_die("make a link");
     struct wb_store *store = open_node(world, &err);
     for (size_t i = 0; store && i < name_count(act); i++) {
         struct wb_stat stat;

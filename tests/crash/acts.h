@@ -50,7 +50,7 @@ enum act_flag {
     ACT_DISCARDS = 32,   /* what it removes must not come back */
     ACT_MARKS = 256,     /* the staging area has to be durable when it is done */
     ACT_NO_RESERVE = 64, /* the file system cannot reserve space */
-    ACT_WAY_OUT = 128,   /* there is a link `way` to a folder outside the root */
+    ACT_WAY_OUT = 128,   /* there is a link `way` to `out` beside the root */
 };
 
 struct act {

@@ -9,7 +9,7 @@
 
 #include "tests/crash/acts_parts.h"
 
-enum { PATH_SIZE = 512, OPEN_FILES = 16 };
+enum { PATH_SIZE = 512, OPEN_FILES = 16, PATTERN_BYTES = 1024 };
 
 static const struct act_letter letters[] = {
     {'a', WB_FILE_REGULAR, 5000},  {'b', WB_FILE_REGULAR, 40000},
@@ -38,13 +38,20 @@ int64_t act_mtime_ns(char letter)
     return (1700000000 + (int64_t)letter) * 1000000000 + 123456789;
 }
 
-/* No byte of a link's text may be NUL, and files of different letters differ in every block. */
+/* No byte of a link's text may be NUL; every block differs from its neighbours and from those of
+ * other letters. */
 void act_bytes(const char *path, char letter, uint8_t *out)
 {
     size_t size = act_letter_of(letter)->size;
+    size_t made = size < PATTERN_BYTES ? size : PATTERN_BYTES;
     unsigned seed = (unsigned)strlen(path) + (unsigned)(uint8_t)letter;
-    for (size_t i = 0; i < size; i++)
-        out[i] = (uint8_t)('!' + (i * 31 + i / 251 + seed * 7) % 90);
+    for (size_t i = 0; i < made; i++)
+        out[i] = (uint8_t)('!' + (i * 31 + seed * 7) % 90);
+    for (size_t at = made; at < size; at += PATTERN_BYTES) {
+        size_t len = size - at < PATTERN_BYTES ? size - at : PATTERN_BYTES;
+        memcpy(out + at, out, len);
+        out[at] = (uint8_t)('!' + (at / PATTERN_BYTES + 1) % 90);
+    }
 }
 
 static void make_folders(char *path)

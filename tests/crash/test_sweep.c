@@ -3,13 +3,11 @@
  * waybill. */
 #include <fcntl.h>
 #include <ftw.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include "tests/crash/acts.h"
 #include "tests/crash/inject.h"
 #include "tests/crash/model.h"
+#include "tests/crash/place.h"
 
 enum {
     CALLS_MAX = 2000,
@@ -255,12 +254,6 @@ static void begin(struct worker *worker, const struct act *act)
         exit(1);
     }
     act_prepare(world);
-    if (act->flags & ACT_WAY_OUT) {
-        char place[PLACE_SIZE];
-        (void)snprintf(place, sizeof(place), "%s/way", world->root);
-        if (symlink("../out", place) != 0)
-            exit(1);
-    }
     model_begin(&worker->model, world->root);
 }
 
@@ -333,30 +326,10 @@ static void sweep_act(struct worker *worker, const struct act *act)
 
 /* ---- the workers */
 
-/* A file system of its own in memory, gone with the process, where that is allowed. */
-static void isolate(const char *base)
-{
-    uid_t uid = getuid();
-    char map[64];
-    if (unshare(CLONE_NEWNS | (uid ? CLONE_NEWUSER : 0)) != 0)
-        return;
-    if (uid) {
-        int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-        int len = snprintf(map, sizeof(map), "%u %u 1", uid, uid);
-        if (fd < 0 || write(fd, map, (size_t)len) != len)
-            (void)fprintf(stderr, "no user of its own\n");
-        if (fd >= 0)
-            (void)close(fd);
-    }
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("none", base, "tmpfs", MS_NOSUID | MS_NODEV, "size=64m") != 0)
-        (void)fprintf(stderr, "no file system of its own: %s\n", strerror(errno));
-}
-
 static void work(struct worker *worker, size_t first, size_t step, const char *only)
 {
     char place[PLACE_SIZE];
-    isolate(worker->base);
+    place_isolate(worker->base);
     (void)snprintf(place, sizeof(place), "%s/out", worker->base);
     if (mkdir(place, 0755) != 0) {
         perror(place);
