@@ -73,6 +73,8 @@ enum wb_rc act_run(struct act_world *world, struct wb_err *err) WB_MUST_USE;
 bool act_name_is(const struct act_world *world, const char *path, char letter);
 /* Discards whatever nobody knows of; false when anything but the marker is left. */
 bool act_sweeps_clean(struct act_world *world);
+/* Another file, letter `s`, takes the place of the act's first name at once. */
+void act_stranger_comes(const struct act_world *world);
 /* Removes all below the folder and the folder itself. */
 void act_remove_tree(const char *path);
 

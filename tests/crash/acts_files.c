@@ -92,6 +92,22 @@ void act_file_make(const char *root, const char *path, char letter)
         act_die("set a time");
 }
 
+void act_stranger_comes(const struct act_world *world)
+{
+    char beside[ACT_ROOT_MAX + 8];
+    char from[PATH_SIZE];
+    char to[PATH_SIZE];
+    const char *path = world->act->names[0].path;
+    (void)snprintf(beside, sizeof(beside), "%s.new", world->root);
+    (void)snprintf(from, sizeof(from), "%s/%s", beside, path);
+    (void)snprintf(to, sizeof(to), "%s/%s", world->root, path);
+    act_file_make(beside, path, 's');
+    make_folders(to);
+    if (rename(from, to) != 0)
+        act_die("put a stranger's file in the place");
+    act_remove_tree(beside);
+}
+
 static bool has_bytes(const char *place, const struct act_letter *what, const uint8_t *wanted)
 {
     static uint8_t have[ACT_BYTES_MAX + 1];

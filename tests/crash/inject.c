@@ -76,10 +76,12 @@ static void on_entry(struct tracee *tracee)
     const struct fault *fault = &tracee->injection->fault;
     bool here = tracee->index == fault->at;
     tracee->failing = false;
-    if (always_fails(tracee))
-        fail(tracee, tracee->injection->fails_errnum, true);
-    else if (here && fault->kind == FAULT_KILL)
+    if (here && fault->kind == FAULT_MEANWHILE)
+        tracee->injection->meanwhile(tracee->injection->arg);
+    if (here && fault->kind == FAULT_KILL)
         (void)kill(tracee->pid, SIGKILL);
+    else if (always_fails(tracee))
+        fail(tracee, tracee->injection->fails_errnum, true);
     else if (here && (fault->kind == FAULT_HALF || fault->kind == FAULT_ONE_BYTE))
         cut_short(tracee, fault->kind == FAULT_HALF);
     else if ((here && (fault->kind == FAULT_ERROR || fault->kind == FAULT_LOST)) ||

@@ -14,12 +14,13 @@ struct call {
 
 enum fault_kind {
     FAULT_NONE,
-    FAULT_KILL,    /* before the call */
-    FAULT_ERROR,   /* the call fails and had no effect */
-    FAULT_ERRORS,  /* so does every later one that can fail like that */
-    FAULT_LOST,    /* the call has its effect, and fails all the same */
-    FAULT_HALF,    /* it may move half of what it was told to */
-    FAULT_ONE_BYTE /* or one byte */
+    FAULT_KILL,      /* before the call */
+    FAULT_ERROR,     /* the call fails and had no effect */
+    FAULT_ERRORS,    /* so does every later one that can fail like that */
+    FAULT_LOST,      /* the call has its effect, and fails all the same */
+    FAULT_MEANWHILE, /* somebody else does something before it */
+    FAULT_HALF,      /* it may move half of what it was told to */
+    FAULT_ONE_BYTE   /* or one byte */
 };
 
 struct fault {
@@ -66,6 +67,7 @@ struct injection {
     struct fault fault;
     const struct call *fails; /* every call of this number (and with its 5th argument, if any) */
     int fails_errnum;         /* has no effect and fails so; NULL: none */
+    void (*meanwhile)(void *arg);
     inject_watch *watch;
     void *watch_arg;
 };

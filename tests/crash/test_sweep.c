@@ -83,14 +83,24 @@ static void record(void *arg, pid_t pid, const struct call *call, int64_t real, 
     model_watch(&worker->model, pid, call, real, told);
 }
 
+static void stranger_comes(void *arg)
+{
+    const struct worker *worker = arg;
+    act_stranger_comes(&worker->world);
+}
+
 static int run(struct worker *worker, const struct fault *fault, bool sweeps)
 {
     static const struct call no_replace = {SYS_renameat2, {0, 0, 0, 0, NO_REPLACE_FLAG}};
     static const struct call no_reserve = {SYS_fallocate, {0}};
     int status;
     unsigned flags = worker->world.act->flags;
-    struct injection injection = {
-        .body = body, .arg = worker, .fault = *fault, .watch = record, .watch_arg = worker};
+    struct injection injection = {.body = body,
+                                  .arg = worker,
+                                  .fault = *fault,
+                                  .meanwhile = stranger_comes,
+                                  .watch = record,
+                                  .watch_arg = worker};
     if (flags & ACT_NO_REPLACE)
         injection.fails = &no_replace;
     else if (flags & ACT_NO_RESERVE)
@@ -106,8 +116,8 @@ static int run(struct worker *worker, const struct fault *fault, bool sweeps)
 
 /* ---- what must hold */
 
-static const char *const fault_names[] = {"none", "kill",       "error",   "errors",
-                                          "lost", "half of it", "one byte"};
+static const char *const fault_names[] = {"none", "kill",       "error",      "errors",
+                                          "lost", "a stranger", "half of it", "one byte"};
 
 static bool fails(struct worker *worker, const char *when, const char *what, const char *more)
 {
@@ -281,6 +291,24 @@ static void point(struct worker *worker, const struct act *act, const struct fau
     act_remove_tree(worker->world.root);
 }
 
+/* Whenever it comes, a stranger's file stays, unless it takes the place of ours between the last
+ * look and the rename. */
+static void stranger_point(struct worker *worker, const struct act *act, int at)
+{
+    const struct fault fault = {FAULT_MEANWHILE, at, 0};
+    const char *path = act->names[0].path;
+    begin(worker, act);
+    worker->points++;
+    (void)run(worker, &fault, false);
+    bool over_ours = act->flags & ACT_KEEP && act->flags & ACT_OURS && worker->told->rc == WB_OK;
+    if (!act_name_is(&worker->world, path, 's') &&
+        !(over_ours && act_name_is(&worker->world, path, act->names[0].after)))
+        (void)fails(worker, "afterwards", "the stranger's file is gone", path);
+    if (worker->told->fds_before != worker->told->fds_after)
+        (void)fails(worker, "afterwards", "a descriptor is left open", "");
+    act_remove_tree(worker->world.root);
+}
+
 static void errors_at(struct worker *worker, const struct act *act, const struct call *call, int at)
 {
     const struct call_row *row = call_row_of(call->number);
@@ -316,6 +344,8 @@ static void sweep_act(struct worker *worker, const struct act *act)
         fault = (struct fault){FAULT_KILL, at, 0};
         point(worker, act, &fault);
         errors_at(worker, act, &calls[at], at);
+        if (act->flags & (ACT_KEEP | ACT_OURS))
+            stranger_point(worker, act, at);
         for (enum fault_kind kind = FAULT_HALF; row->count_at && kind <= FAULT_ONE_BYTE; kind++) {
             fault = (struct fault){kind, at, 0};
             if (calls[at].number != SYS_getdents64 || kind == FAULT_HALF)
