@@ -120,6 +120,8 @@ static void replica_prove(struct wb_replica *replica, const struct wb_job *job, 
     replica->chunk_bytes = job->chunk_bytes;
     replica->digests = job->digests;
     replica->strategy = job->strategy;
+    replica->first_proved_ms = job->first_proved_ms;
+    replica->copied_ms = job->copied_ms;
 }
 
 static void replica_forget(struct wb_replica *replica)
@@ -129,6 +131,7 @@ static void replica_forget(struct wb_replica *replica)
     replica->proved_ms = 0;
     replica->sha256 = replica->digests = wb_span_of(NULL, 0);
     replica->chunk_bytes = 0;
+    replica->first_proved_ms = replica->copied_ms = 0;
 }
 
 static void note_ended(struct wb_step *step, const struct wb_replica *replica)
@@ -142,14 +145,15 @@ static void note_ended(struct wb_step *step, const struct wb_replica *replica)
 
 /* A newer event that names the very version that was just proved has nothing left to ask for. One
  * that stands for others, too, may hide what they asked for; one that came after the last look at
- * the target may be about what somebody did there since. */
+ * the target may be about what somebody did there since; one that claims a digest wants it proved.
+ */
 static void absorb_pending(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     struct wb_event_ref *pending = job->pending;
     const struct wb_result *last = step->input->result;
     if (!pending || !last || pending->accepted_ms > last->started_ms || pending->count != 1 ||
-        pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag ||
+        pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag || pending->sha256.len ||
         !wb_version_same(&pending->claim, job->version))
         return;
     wb_event_merge(pending, &job->event);
@@ -260,6 +264,27 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         wb_give_fences(step);
     else
         wb_job_move(step, WB_JOB_WAITING, step->input->now_ms + wait_ms);
+}
+
+void wb_job_note_copied(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    int64_t ended_ms = result->started_ms + result->duration_ms;
+    if (ended_ms <= step->job->copied_ms)
+        return;
+    step->job->copied_ms = ended_ms;
+    step->link->job_dirty = true;
+}
+
+bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err)
+{
+    struct wb_job *job = step->job;
+    if (job->whole || err->scope != WB_SCOPE_TARGET || err->category != WB_CAT_UNSUPPORTED)
+        return false;
+    wb_drop_instance(step);
+    job->whole = true;
+    wb_job_requeue(step);
+    return true;
 }
 
 void wb_job_source_gone(struct wb_step *step)

@@ -155,15 +155,16 @@ static void on_copied(struct wb_step *step)
         return;
     }
     job->instance = wb_arena_strdup(step->arena, result->instance);
+    wb_job_note_copied(step);
     /* The verifier's input is as durable as a task: its answer may take longer, never be lost. */
-    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, 10 * step->policy->deadline_ms));
 }
 
 /* The target holds a file that may be the same; the verifier compares. */
 static void on_present(struct wb_step *step)
 {
     step->job->tag = wb_arena_strdup(step->arena, step->input->result->tag);
-    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, 10 * step->policy->deadline_ms));
 }
 
 static void on_copy(struct wb_step *step)
@@ -223,7 +224,7 @@ static void on_open(struct wb_step *step)
         plan_again(step);
     else if (result->outcome == WB_OUTCOME_ABSENT)
         wb_job_source_gone(step);
-    else
+    else if (!wb_job_take_whole(step, reason_of(result)))
         wb_job_fail(step, reason_of(result));
 }
 
@@ -240,6 +241,8 @@ static void on_seal(struct wb_step *step)
     if (step->job->state != WB_JOB_SEALING || !is_this_attempt(step))
         return;
     if (result->outcome == WB_OUTCOME_SEALED || wb_other_failed(step))
+        return;
+    if (wb_job_take_whole(step, reason_of(result)))
         return;
     wb_drop_instance(step);
     wb_job_fail(step, reason_of(result));
@@ -379,6 +382,8 @@ static void adopt_proof(struct wb_step *step)
     job->instance = wb_arena_strdup(step->arena, result->instance);
     job->tag = wb_arena_strdup(step->arena, result->tag);
     job->sha256 = wb_arena_span(step->arena, result->sha256);
+    if (!job->first_proved_ms)
+        job->first_proved_ms = step->input->now_ms;
     if (result->version && !*step->input->from)
         job->version = wb_version_copy(step->arena, result->version);
     look_again(step);

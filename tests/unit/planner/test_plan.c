@@ -51,20 +51,26 @@ static void what_is_proved_is_not_copied_again(void **state)
     assert_string_equal(drive->link.replica->tag, "tag");
 }
 
+static void event_with_digest(struct drive *drive, const struct wb_version *version,
+                              struct wb_span sha256)
+{
+    struct wb_event_ref ref = {.id = "e",
+                               .offset = drive->offset++,
+                               .kind = WB_EVENT_WRITTEN,
+                               .claim = *version,
+                               .sha256 = sha256,
+                               .mime = "",
+                               .count = 1};
+    step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
+}
+
 static void a_claimed_digest_is_checked_even_of_a_proved_version(void **state)
 {
     static const uint8_t digest[32] = {1};
     struct drive *drive = *state;
     struct wb_version version = version_of(100, "v1");
     replicate(drive, "i1", &version);
-    struct wb_event_ref ref = {.id = "e",
-                               .offset = drive->offset++,
-                               .kind = WB_EVENT_WRITTEN,
-                               .claim = version_of(100, "v1"),
-                               .sha256 = wb_span_of(digest, sizeof(digest)),
-                               .mime = "",
-                               .count = 1};
-    step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
+    event_with_digest(drive, &version, wb_span_of(digest, sizeof(digest)));
     give(drive);
     check_asked(drive, WB_OP_COPY, "");
     assert_null(drive->outbox.first_intent->file.known);
@@ -238,6 +244,21 @@ static void an_event_for_the_version_being_copied_is_absorbed(void **state)
     assert_int_equal(drive->link.replica->event_count, 2);
 }
 
+static void an_event_that_claims_a_digest_is_not_absorbed_unchecked(void **state)
+{
+    static const uint8_t digest[32] = {1};
+    struct drive *drive = *state;
+    struct wb_version version = version_of(120, "v2");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    event_with_digest(drive, &version, wb_span_of(digest, sizeof(digest)));
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    published(drive, "i1");
+    check_state(drive, WB_JOB_WAITING);
+    assert_int_equal(drive->link.job->event.sha256.len, 32);
+}
+
 static void errors_are_retried_within_a_budget_then_dead_with_the_reason(void **state)
 {
     struct drive *drive = *state;
@@ -321,6 +342,7 @@ static void a_large_file_is_published_only_when_every_range_is_proved(void **sta
 {
     struct drive *drive = *state;
     struct wb_version version = version_of(20LL * 16 * MIB, "v1");
+    int64_t begin_ms = drive->now_ms;
     event(drive, WB_EVENT_WRITTEN, version.size_bytes, "v1");
     give(drive);
     check_asked(drive, WB_OP_OPEN, "");
@@ -328,6 +350,11 @@ static void a_large_file_is_published_only_when_every_range_is_proved(void **sta
     assert_int_equal(drive->outbox.intent_count, WB_RANGES_IN_FLIGHT);
     for (int64_t i = 19; i >= 0; i--) {
         check_state(drive, WB_JOB_RANGING);
+        struct wb_result ranged = answer(drive, WB_OUTCOME_RANGED);
+        ranged.instance = "big";
+        ranged.started_ms = drive->now_ms++;
+        ranged.duration_ms = 5;
+        report(drive, WB_OP_RANGE, ranged);
         proved(drive, i, WB_OUTCOME_MATCH);
         proved(drive, i, WB_OUTCOME_MATCH);
     }
@@ -340,6 +367,8 @@ static void a_large_file_is_published_only_when_every_range_is_proved(void **sta
     published(drive, "big");
     check_ended(drive, WB_END_VERIFIED);
     assert_int_equal(drive->link.replica->digests.len, 20 * WB_DIGEST_SIZE);
+    assert_int_equal(drive->link.replica->first_proved_ms, begin_ms + 1);
+    assert_int_equal(drive->link.replica->copied_ms, begin_ms + 19 + 5);
 }
 
 static void a_bad_range_costs_that_range_only(void **state)
@@ -375,7 +404,7 @@ static void media_is_read_head_and_tail_first(void **state)
     assert_int_equal(first->next->next->file.ranges[0].offset, 16 * MIB);
 }
 
-static void strategies_follow_size_kind_and_capabilities(void **state)
+static void strategies_follow_size_and_kind(void **state)
 {
     struct drive *drive = *state;
     const char *reason;
@@ -385,8 +414,6 @@ static void strategies_follow_size_kind_and_capabilities(void **state)
     assert_int_equal(wb_plan_strategy(policy, MIB, "", &reason), WB_STRATEGY_DIRECT);
     assert_int_equal(wb_plan_strategy(policy, 50 * MIB, "", &reason), WB_STRATEGY_CHUNKED);
     assert_int_equal(wb_plan_strategy(policy, MIB, "video/mp4", &reason), WB_STRATEGY_STREAMING);
-    policy->random_writes = false;
-    assert_int_equal(wb_plan_strategy(policy, 50 * MIB, "", &reason), WB_STRATEGY_DIRECT);
     assert_true(wb_plan_chunk_bytes(policy, 1LL << 40) * 10000 >= 1LL << 40);
     for (uint64_t bits = 0; bits < 1000; bits++)
         assert_in_range(wb_plan_backoff_ms(1000, 8000, 20, bits * 0x9e3779b97f4a7c15ULL), 1, 8000);
@@ -408,6 +435,7 @@ int main(void)
         PLAN_TEST(a_late_copy_of_the_version_before_does_not_serve_a_newer_event),
         PLAN_TEST(an_event_that_comes_between_two_tries_is_not_served_by_the_first),
         PLAN_TEST(an_event_for_the_version_being_copied_is_absorbed),
+        PLAN_TEST(an_event_that_claims_a_digest_is_not_absorbed_unchecked),
         PLAN_TEST(errors_are_retried_within_a_budget_then_dead_with_the_reason),
         PLAN_TEST(a_permanent_error_is_dead_at_once),
         PLAN_TEST(a_delete_looks_at_the_source_first),
@@ -416,7 +444,7 @@ int main(void)
         PLAN_TEST(a_large_file_is_published_only_when_every_range_is_proved),
         PLAN_TEST(a_bad_range_costs_that_range_only),
         PLAN_TEST(media_is_read_head_and_tail_first),
-        PLAN_TEST(strategies_follow_size_kind_and_capabilities),
+        PLAN_TEST(strategies_follow_size_and_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
