@@ -105,7 +105,12 @@ enum wb_rc wb_link_load(struct wb_shell *shell, struct wb_part *part, const char
     if (wb_replica_key(target, source, path, &key, err) != WB_OK)
         return WB_ERROR;
     *ret = wb_map_get(shell->links, wb_buf_span(&key));
-    return *ret ? WB_OK : load_new(shell, part, wb_buf_span(&key), policy, ret, err);
+    if (!*ret)
+        return load_new(shell, part, wb_buf_span(&key), policy, ret, err);
+    /* It may have been loaded before the rules were read again. */
+    if (policy)
+        (*ret)->policy = *policy;
+    return WB_OK;
 }
 
 /* ---- other replicas ---- */
@@ -244,6 +249,16 @@ static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
                                    .reason = "called off by an operator"};
     else if (wb_link_is_paused(shell, loaded))
         *input = (struct wb_input){.kind = WB_INPUT_DEFER, .until_ms = shell->now_ms + PAUSED_MS};
+}
+
+bool wb_link_stands_in(struct wb_shell *shell, struct wb_loaded *loaded, enum wb_lane lane)
+{
+    if (loaded->standing == WB_STANDING_WAITING &&
+        wb_plan_lane(&loaded->policy, loaded->link.job) != loaded->lane) {
+        loaded->link.job_dirty = true;
+        wb_queue_recount(shell, loaded);
+    }
+    return loaded->lane == lane;
 }
 
 /* Whether those whose answer is missing have answered others since. */

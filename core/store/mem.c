@@ -352,6 +352,26 @@ bool wb_mem_delete(const char *name, struct wb_span path)
     return was;
 }
 
+bool wb_mem_flip(const char *name, enum wb_place place, struct wb_span path, bool silent)
+{
+    wb_mem_lock();
+    struct mem_inode *inode = wb_map_get(root_of(name)->disk.places[place], path);
+    if (inode && inode->bytes.len)
+        inode->bytes.data[inode->bytes.len / 2] ^= 1;
+    if (inode && !silent)
+        wb_mem_touch(inode, true);
+    wb_mem_unlock();
+    return inode != NULL;
+}
+
+bool wb_mem_is_staged(const char *name, struct wb_span instance)
+{
+    wb_mem_lock();
+    bool is = wb_map_get(root_of(name)->disk.places[WB_PLACE_STAGED], instance) != NULL;
+    wb_mem_unlock();
+    return is;
+}
+
 bool wb_mem_peek(const char *name, struct wb_span path, struct wb_span *ret_bytes,
                  struct wb_stat *ret_stat)
 {
