@@ -182,7 +182,7 @@ static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
 static void range_failed(struct wb_step *step, const struct wb_err *err)
 {
     struct wb_job *job = step->job;
-    if (!free_ranges(step) || job->state == WB_JOB_WAITING)
+    if (!free_ranges(step) || wb_job_take_whole(step, err) || job->state == WB_JOB_WAITING)
         return;
     bool last = job->attempt + 1 >= job->max_attempts && !step->input->excused;
     if (spoils_instance(err) || last) {

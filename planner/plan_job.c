@@ -262,6 +262,17 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         wb_job_move(step, WB_JOB_WAITING, step->input->now_ms + wait_ms);
 }
 
+bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err)
+{
+    struct wb_job *job = step->job;
+    if (job->whole || err->scope != WB_SCOPE_TARGET || err->category != WB_CAT_UNSUPPORTED)
+        return false;
+    wb_drop_instance(step);
+    job->whole = true;
+    wb_job_requeue(step);
+    return true;
+}
+
 void wb_job_source_gone(struct wb_step *step)
 {
     struct wb_job *job = step->job;

@@ -65,6 +65,9 @@ bool wb_other_give(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_replica *other = step->input->other;
+    /* Its digests are those of its ranges. */
+    if (other && other->chunk_bytes && job->whole)
+        return false;
     if (!*job->from && other && wb_other_fits(step))
         job->from = wb_arena_strdup(step->arena, other->target);
     if (!*job->from)

@@ -31,6 +31,9 @@ void wb_job_requeue(struct wb_step *step);
 /* An attempt failed: back-off, or the end. `err` is copied. What was staged must have been dealt
  * with before. */
 void wb_job_fail(struct wb_step *step, const struct wb_err *err);
+/* True when the failure says that the target takes no ranges, or not these: what is staged is
+ * dropped, and the file goes in one. */
+bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err);
 /* The newest event ends; a pending one begins its own job. Version and proof of the replica are
  * those of the job for VERIFIED, kept as they are otherwise (DELETED: none). */
 void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason);

@@ -40,10 +40,6 @@ enum wb_strategy wb_plan_strategy(const struct wb_policy *policy, int64_t size_b
     else
         *ret_reason = "the rule asks for it";
     bool ranges = strategy == WB_STRATEGY_CHUNKED || strategy == WB_STRATEGY_STREAMING;
-    if (ranges && !policy->random_writes) {
-        *ret_reason = "the target takes no ranges";
-        return WB_STRATEGY_DIRECT;
-    }
     if (ranges && size_bytes == 0) {
         *ret_reason = "empty file";
         return WB_STRATEGY_DIRECT;

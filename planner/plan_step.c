@@ -223,7 +223,7 @@ static void on_open(struct wb_step *step)
         plan_again(step);
     else if (result->outcome == WB_OUTCOME_ABSENT)
         wb_job_source_gone(step);
-    else
+    else if (!wb_job_take_whole(step, reason_of(result)))
         wb_job_fail(step, reason_of(result));
 }
 
@@ -240,6 +240,8 @@ static void on_seal(struct wb_step *step)
     if (step->job->state != WB_JOB_SEALING || !is_this_attempt(step))
         return;
     if (result->outcome == WB_OUTCOME_SEALED || wb_other_failed(step))
+        return;
+    if (wb_job_take_whole(step, reason_of(result)))
         return;
     wb_drop_instance(step);
     wb_job_fail(step, reason_of(result));

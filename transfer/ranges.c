@@ -9,6 +9,11 @@ static void make_instance(struct wb_exec *exec, const struct wb_task_file *file,
     struct wb_err err;
     struct wb_file *to = NULL;
     const char *instance = wb_arena_printf(exec->arena, "%s.%s", file->job, exec->nonce);
+    if (!exec->target->caps.random_writes) {
+        (void)wb_err_set(&err, WB_CAT_UNSUPPORTED, "the target takes no ranges");
+        wb_exec_fail(exec, result, WB_SCOPE_TARGET, "open", &err);
+        return;
+    }
     if (wb_store_create(exec->target, instance, WB_FILE_REGULAR, stat->version.size_bytes,
                         stat->sparse, &to, &err) != WB_OK) {
         wb_exec_fail(exec, result, WB_SCOPE_TARGET, "open", &err);
@@ -70,6 +75,11 @@ static enum wb_rc copy_range(struct guard *guard, struct wb_file *to, const stru
         range->length > stat->version.size_bytes - range->offset)
         return wb_err_at(err, WB_SCOPE_TRANSFER, "copy", WB_CAT_INVALID,
                          "range at %lld is outside the file", (long long)range->offset);
+    bool last = range->offset + range->length == stat->version.size_bytes;
+    if (!last && range->length < exec->target->caps.range_least_bytes)
+        return wb_err_at(err, WB_SCOPE_TARGET, "copy", WB_CAT_UNSUPPORTED,
+                         "the target takes no ranges below %lld bytes",
+                         (long long)exec->target->caps.range_least_bytes);
     wb_hasher_reset(exec->hasher, false);
     if (wb_bytes_copy(exec, guard->from, to, range->offset, range->length,
                       stat->sparse && exec->target->caps.sparse, !guard->file->fresh, still_same,

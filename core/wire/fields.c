@@ -322,6 +322,7 @@ static const struct wb_field job_fields[] = {
     {.name = "unanswered", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_job, unanswered)},
     {.name = "fresh", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_job, fresh)},
     {.name = "from", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_job, from)},
+    {.name = "whole", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_job, whole)},
     {.name = NULL},
 };
 

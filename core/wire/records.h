@@ -216,6 +216,7 @@ struct wb_job {
     int32_t unanswered; /* tasks in a row that got no answer: after the first it travels alone */
     bool fresh;         /* what the target holds was compared and is not the same */
     const char *from;   /* node whose proved replica serves as source; "": the source */
+    bool whole;         /* the target said that it takes no ranges */
     int64_t due_ms;     /* WAITING: not before; else: answer due by */
     int64_t created_ms;
     int64_t updated_ms;

@@ -88,6 +88,12 @@ nodes() {
     [ "$(cat "$out")" = $'a\nb\nfar\nro' ] || fail "nodes are $(cat "$out")"
     gives 0 wb describe node b --json
     is 'd["site"], d["secret"], d["state"]' "('dc2', 's', 'unknown')"
+    gives 0 wb node test b --json
+    is 'd["writes"], d["limits"], sorted(d["times"])' \
+        "(True, [], ['look_ms', 'read_ms', 'write_ms'])"
+    [ -z "$(find "$WB_SCRATCH/b" -name 'test.*')" ] || fail "node test leaves something behind"
+    gives 4 wb node test bb
+    gives 7 wb node test far
     gives 2 wb node rm ro
     says "give --yes"
     gives 0 wb node rm ro --dry-run

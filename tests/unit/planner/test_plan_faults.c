@@ -117,6 +117,29 @@ static void what_came_after_the_cancel_goes_on(void **state)
     check_state(drive, WB_JOB_DEAD);
 }
 
+/* ---- what the target can't do ---- */
+
+static void a_target_without_ranges_gets_the_file_in_one(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_err err;
+    struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+    event(drive, WB_EVENT_WRITTEN, 100LL * MIB, "v1");
+    give(drive);
+    check_state(drive, WB_JOB_OPENING);
+    (void)wb_err_at(&err, WB_SCOPE_TARGET, "open", WB_CAT_UNSUPPORTED, "no ranges here");
+    result.job = drive->link.job->id;
+    result.error = &err;
+    report(drive, WB_OP_OPEN, result);
+    check_state(drive, WB_JOB_WAITING);
+    assert_int_equal(drive->link.job->attempt, 0);
+    give(drive);
+    check_state(drive, WB_JOB_COPYING);
+    assert_int_equal(drive->link.job->strategy, WB_STRATEGY_DIRECT);
+    assert_string_equal(drive->link.job->reason, "the target takes no ranges");
+    assert_int_equal(drive->outbox.first_intent->max_file_bytes, INT64_MAX);
+}
+
 /* ---- what the target holds already ---- */
 
 static struct wb_range one_range(uint8_t *digest, uint8_t fill, int64_t length)
@@ -463,6 +486,7 @@ int main(void)
         PLAN_TEST(what_is_called_off_leaves_nothing_staged),
         PLAN_TEST(what_was_told_to_publish_is_not_called_off),
         PLAN_TEST(fences_that_are_called_off_are_kept),
+        PLAN_TEST(a_target_without_ranges_gets_the_file_in_one),
         PLAN_TEST(what_came_after_the_cancel_goes_on),
         PLAN_TEST(a_file_that_is_the_same_is_adopted_not_copied),
         PLAN_TEST(a_file_that_only_looks_the_same_is_copied_over),
