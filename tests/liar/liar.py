@@ -118,8 +118,8 @@ class Foreign:
             sock.close()
 
     def _note(self, request, body):
-        text = "\n".join([request.target, *map(": ".join, request.headers.items())]).encode("latin-1")
-        text = (text + b"\n" + body[:65536]).lower()
+        text = "\n".join([request.target, *map(": ".join, request.headers.items())])
+        text = (text.encode("latin-1") + b"\n" + body[:65536]).lower()
         self.requests += 1
         self.writes += request.method not in ("GET", "HEAD", "OPTIONS", "PROPFIND")
         self.secrets += any(word.lower() in text for word in SECRETS)
