@@ -1,41 +1,18 @@
 #include "tests/liar/liar.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { NAME_MOST = 1024 };
-
-static void give_up(const char *why)
-{
-    (void)fprintf(stderr, "the lying server %s: %s\n", why, strerror(errno));
-    exit(1);
-}
-
-static void run_server(int in, int out)
-{
-    if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
-        _exit(126);
-    (void)execlp("python3", "python3", WB_SOURCE_DIR "/tests/liar/liar.py", (char *)NULL);
-    _exit(127);
-}
 
 char *liar_ask(struct liar *liar, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    (void)vfprintf(liar->to, fmt, args);
+    char *answer = helper_ask(&liar->helper, fmt, args);
     va_end(args);
-    if (fputc('\n', liar->to) == EOF || fflush(liar->to) != 0 ||
-        !fgets(liar->answer, sizeof(liar->answer), liar->from))
-        give_up("does not answer");
-    liar->answer[strcspn(liar->answer, "\n")] = 0;
-    return liar->answer;
+    return answer;
 }
 
 /* The fields of a row are separated by bars; an empty one is fine. */
@@ -48,35 +25,24 @@ static void take_field(char **at, char *out, size_t size)
 
 static void read_table(struct liar *liar)
 {
-    char *line = liar->answer;
-    for (line = liar_ask(liar, "table"); strcmp(line, ".") != 0; line = liar->answer) {
+    for (char *line = liar_ask(liar, "table"); strcmp(line, ".") != 0;
+         line = helper_more(&liar->helper)) {
         struct lie *lie = &liar->lies[liar->lie_count++];
         take_field(&line, lie->name, sizeof(lie->name));
         take_field(&line, lie->kinds, sizeof(lie->kinds));
         take_field(&line, lie->classes, sizeof(lie->classes));
         take_field(&line, lie->flags, sizeof(lie->flags));
-        if (liar->lie_count == LIES_MOST || !fgets(liar->answer, sizeof(liar->answer), liar->from))
-            give_up("has a table without end");
-        liar->answer[strcspn(liar->answer, "\n")] = 0;
+        if (liar->lie_count == LIES_MOST) {
+            (void)fprintf(stderr, "there are more than %d lies\n", LIES_MOST);
+            exit(1);
+        }
     }
 }
 
 struct liar *liar_start(void)
 {
-    int to[2];
-    int from[2];
     struct liar *liar = wb_xcalloc(1, sizeof(*liar));
-    if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0)
-        give_up("gets no pipe");
-    liar->pid = fork();
-    if (liar->pid == 0)
-        run_server(to[0], from[1]);
-    (void)close(to[0]);
-    (void)close(from[1]);
-    liar->to = fdopen(to[1], "w");
-    liar->from = fdopen(from[0], "r");
-    if (liar->pid < 0 || !liar->to || !liar->from)
-        give_up("does not start");
+    helper_start(&liar->helper, WB_SOURCE_DIR "/tests/liar/liar.py");
     read_table(liar);
     return liar;
 }
@@ -85,9 +51,7 @@ void liar_stop(struct liar **liar)
 {
     if (!*liar)
         return;
-    (void)fclose((*liar)->to);
-    (void)fclose((*liar)->from);
-    (void)waitpid((*liar)->pid, NULL, 0);
+    helper_stop(&(*liar)->helper);
     free(*liar);
     *liar = NULL;
 }
@@ -113,7 +77,7 @@ void liar_put(struct liar *liar, const char *protocol, const char *name, struct 
     for (size_t done = 0; done < bytes.len;) {
         ssize_t got = write(fd, bytes.data + done, bytes.len - done);
         if (got < 0)
-            give_up("gets no file");
+            break;
         done += (size_t)got;
     }
     (void)liar_ask(liar, "put %s %s /proc/%d/fd/%d", protocol, hex_of(name, hex), (int)getpid(),

@@ -2,12 +2,10 @@
 #ifndef WB_TESTS_LIAR_LIAR_H
 #define WB_TESTS_LIAR_LIAR_H
 
-#include <stdio.h>
-#include <sys/types.h>
-
 #include "core/base/hash.h"
+#include "tests/liar/helper.h"
 
-enum { LIES_MOST = 512, ANSWER_MOST = 64 * 1024 };
+enum { LIES_MOST = 512 };
 
 /* A row of the server's table; texts as they stand there. */
 struct lie {
@@ -18,10 +16,7 @@ struct lie {
 };
 
 struct liar {
-    pid_t pid;
-    FILE *to;
-    FILE *from;
-    char answer[ANSWER_MOST];
+    struct helper helper;
     struct lie lies[LIES_MOST];
     size_t lie_count;
 };
