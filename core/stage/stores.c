@@ -315,6 +315,8 @@ enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, enum wb_acc
     enum wb_rc rc = prepare(stores, entry, node, err);
     if (rc == WB_OK)
         rc = has_marker(entry, access, err);
+    if (rc == WB_OK && access == WB_ACCESS_WRITE)
+        rc = wb_store_prepare(entry->held->store, err);
     if (rc == WB_OK)
         *ret = reference(stores, entry->held);
     leave(entry);

@@ -291,6 +291,11 @@ const char *wb_http_origin(const struct wb_http *http)
     return http->origin;
 }
 
+const char *wb_http_base(const struct wb_http *http)
+{
+    return http->base;
+}
+
 const char *wb_http_library(void)
 {
     return curl_version_info(CURLVERSION_NOW)->version;

@@ -46,6 +46,7 @@ enum { WB_HTTP_HEADERS_MAX = 64 * 1024, WB_HTTP_ERROR_BODY_MAX = 64 * 1024 };
 struct wb_http_reply {
     int status;
     bool is_elsewhere;     /* a redirect led to another host */
+    bool is_folder;        /* a redirect, not followed, adds but a slash to the path */
     int64_t length;        /* of the body, as declared; -1 not at all */
     int64_t range_start;   /* of Content-Range; -1 where there is none */
     int64_t range_end;     /* past the last byte */
@@ -130,6 +131,9 @@ enum wb_rc wb_http_finish(struct wb_http_stream *stream, struct wb_http_reply *r
                           struct wb_err *err) WB_MUST_USE;
 /* Ends it, wherever it is: what was not finished is cut off. NULL inside is fine; fits WB_AUTO. */
 void wb_http_close(struct wb_http_stream **stream);
+
+/* The base as it was given, without a slash at its end. */
+const char *wb_http_base(const struct wb_http *http);
 
 /* libcurl's version, static. */
 const char *wb_http_library(void);

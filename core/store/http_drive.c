@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/base/url.h"
 #include "core/store/http_parts.h"
 
 /* Less than this over the whole of a window is no progress: not even a line of text a minute. */
@@ -68,18 +69,45 @@ static bool is_read(const char *method)
            strcmp(method, "PROPFIND") == 0;
 }
 
+/* The path of a URL or of what may stand in its place, without a query. */
+static struct wb_span path_in(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *path = host ? strchr(host + 3, '/') : url;
+    return path ? wb_span_of(path, strcspn(path, "?#")) : wb_span_of(NULL, 0);
+}
+
+/* What is asked for is a folder: the same path with a slash, however it is written. */
+static bool adds_slash(const char *url, const char *location)
+{
+    struct wb_err ignored;
+    struct wb_buf from WB_AUTO(wb_buf_free) = wb_buf_make(WB_HTTP_HEADERS_MAX);
+    struct wb_buf to WB_AUTO(wb_buf_free) = wb_buf_make(WB_HTTP_HEADERS_MAX);
+    return wb_url_unescape(&from, path_in(url), &ignored) == WB_OK &&
+           wb_url_unescape(&to, path_in(location), &ignored) == WB_OK && to.len == from.len + 1 &&
+           to.data[from.len] == '/' && (from.len == 0 || memcmp(from.data, to.data, from.len) == 0);
+}
+
 static const char *redirect_of(const struct wb_http_stream *stream)
 {
+    const char *location = NULL;
     switch (stream->reply->status) {
     case 301:
     case 302:
     case 303:
     case 307:
     case 308:
-        return is_read(stream->request.method) ? wb_http_header(stream->reply, "location") : NULL;
+        if (is_read(stream->request.method))
+            location = wb_http_header(stream->reply, "location");
+        break;
     default:
+        break;
+    }
+    if (location && adds_slash(stream->url, location)) {
+        stream->reply->is_folder = true;
         return NULL;
     }
+    return location;
 }
 
 static char *part_of(CURLU *url, CURLUPart part)

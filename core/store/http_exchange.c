@@ -237,7 +237,7 @@ struct wb_http_stream *wb_http_exchange_new(struct wb_http *http, struct http_la
     stream->request = *request;
     stream->reply = reply ? reply : &stream->own_reply;
     wb_http_reply_clear(stream->reply);
-    stream->reply->is_elsewhere = false;
+    stream->reply->is_elsewhere = stream->reply->is_folder = false;
     stream->reply->body.cap = request->reply_most ? request->reply_most : WB_HTTP_ERROR_BODY_MAX;
     if (copy_headers(stream, err) != WB_OK || url_make(stream, err) != WB_OK)
         return NULL;

@@ -93,6 +93,10 @@ struct wb_store_ops {
      * can be tried again. `ret_free_bytes` -1 where not known. */
     enum wb_rc (*check)(struct wb_store *store, int64_t *ret_free_bytes, struct wb_err *err);
 
+    /* Before the first write: what can only be found out by writing becomes capabilities, and what
+     * cannot be a target says so. Cheap when it was done. NULL: there is nothing to find out. */
+    enum wb_rc (*prepare)(struct wb_store *store, struct wb_err *err);
+
     /* The marker of the root, a text of the node's own by which it is known again: `ret` holds
      * WB_MARKER_MAX. `make`: one is drawn when there is none, durably; what is there is never
      * replaced. NOT_FOUND when there is none; nothing is made or changed without `make`. */
@@ -149,6 +153,9 @@ struct wb_store_ops {
 
     /* The state of the opened file now (not of its name). */
     enum wb_rc (*file_stat)(struct wb_file *file, struct wb_stat *ret, struct wb_err *err);
+
+    /* This stretch is about to be read in order: a request may ask for all of it. NULL: of no use. */
+    void (*file_expect)(struct wb_file *file, int64_t offset, int64_t length);
 
     /* Reads up to `len` bytes at `offset`; fewer only at the end of the file. */
     enum wb_rc (*file_read)(struct wb_file *file, int64_t offset, void *buffer, size_t len,
@@ -224,6 +231,11 @@ static inline enum wb_rc wb_store_check(struct wb_store *store, int64_t *ret_fre
     return store->ops->check(store, ret_free_bytes, err);
 }
 
+static inline enum wb_rc wb_store_prepare(struct wb_store *store, struct wb_err *err)
+{
+    return store->ops->prepare ? store->ops->prepare(store, err) : WB_OK;
+}
+
 static inline enum wb_rc wb_store_marker(struct wb_store *store, bool make, char *ret,
                                          struct wb_err *err)
 {
@@ -289,6 +301,12 @@ static inline enum wb_rc wb_store_sweep(struct wb_store *store, int64_t age_ms, 
 static inline enum wb_rc wb_file_stat(struct wb_file *file, struct wb_stat *ret, struct wb_err *err)
 {
     return file->ops->file_stat(file, ret, err);
+}
+
+static inline void wb_file_expect(struct wb_file *file, int64_t offset, int64_t length)
+{
+    if (file->ops->file_expect)
+        file->ops->file_expect(file, offset, length);
 }
 
 static inline enum wb_rc wb_file_read(struct wb_file *file, int64_t offset, void *buffer,
