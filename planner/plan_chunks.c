@@ -197,7 +197,9 @@ void wb_chunks_report(struct wb_step *step)
     const struct wb_result *result = step->input->result;
     if (strcmp(result->instance, step->job->instance) != 0 || !step->job->chunk_bytes)
         return;
-    if (result->outcome == WB_OUTCOME_FAILED)
+    if (result->outcome == WB_OUTCOME_RANGED)
+        wb_job_note_copied(step);
+    else if (result->outcome == WB_OUTCOME_FAILED)
         range_failed(step, result->error ? result->error : &unexplained);
     else if (result->outcome == WB_OUTCOME_ABSENT && result->attempt == step->job->attempt)
         wb_job_source_gone(step);
@@ -207,6 +209,8 @@ static void prove_range(struct wb_step *step, const struct wb_range *range, int6
 {
     struct wb_job *job = step->job;
     given_of(job, step->arena)[index] = WB_RANGE_PROVED;
+    if (!job->first_proved_ms)
+        job->first_proved_ms = step->input->now_ms;
     uint8_t *digests = own(step->arena, &job->digests);
     memcpy(digests + index * WB_DIGEST_SIZE, range->digest.data, WB_DIGEST_SIZE);
     if ((size_t)index < job->range_tag_count && range->tag)

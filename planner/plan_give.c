@@ -72,6 +72,7 @@ void wb_drop_instance(struct wb_step *step)
     job->range_tags = NULL;
     job->range_tag_count = 0;
     job->chunk_bytes = 0;
+    job->first_proved_ms = job->copied_ms = 0;
     step->link->job_dirty = true;
 }
 

@@ -120,6 +120,8 @@ static void replica_prove(struct wb_replica *replica, const struct wb_job *job, 
     replica->chunk_bytes = job->chunk_bytes;
     replica->digests = job->digests;
     replica->strategy = job->strategy;
+    replica->first_proved_ms = job->first_proved_ms;
+    replica->copied_ms = job->copied_ms;
 }
 
 static void replica_forget(struct wb_replica *replica)
@@ -129,6 +131,7 @@ static void replica_forget(struct wb_replica *replica)
     replica->proved_ms = 0;
     replica->sha256 = replica->digests = wb_span_of(NULL, 0);
     replica->chunk_bytes = 0;
+    replica->first_proved_ms = replica->copied_ms = 0;
 }
 
 static void note_ended(struct wb_step *step, const struct wb_replica *replica)
@@ -260,6 +263,16 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         wb_give_fences(step);
     else
         wb_job_move(step, WB_JOB_WAITING, step->input->now_ms + wait_ms);
+}
+
+void wb_job_note_copied(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    int64_t ended_ms = result->started_ms + result->duration_ms;
+    if (ended_ms <= step->job->copied_ms)
+        return;
+    step->job->copied_ms = ended_ms;
+    step->link->job_dirty = true;
 }
 
 bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err)

@@ -37,6 +37,8 @@ bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err);
 /* The newest event ends; a pending one begins its own job. Version and proof of the replica are
  * those of the job for VERIFIED, kept as they are otherwise (DELETED: none). */
 void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason);
+/* The report says that bytes of the job's instance are in. */
+void wb_job_note_copied(struct wb_step *step);
 /* The source has no such file. */
 void wb_job_source_gone(struct wb_step *step);
 /* A newer event takes the place of the one that the job serves. The job takes another id: what was

@@ -155,6 +155,7 @@ static void on_copied(struct wb_step *step)
         return;
     }
     job->instance = wb_arena_strdup(step->arena, result->instance);
+    wb_job_note_copied(step);
     /* The verifier's input is as durable as a task: its answer may take longer, never be lost. */
     wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
 }
@@ -381,6 +382,8 @@ static void adopt_proof(struct wb_step *step)
     job->instance = wb_arena_strdup(step->arena, result->instance);
     job->tag = wb_arena_strdup(step->arena, result->tag);
     job->sha256 = wb_arena_span(step->arena, result->sha256);
+    if (!job->first_proved_ms)
+        job->first_proved_ms = step->input->now_ms;
     if (result->version && !*step->input->from)
         job->version = wb_version_copy(step->arena, result->version);
     look_again(step);

@@ -270,6 +270,17 @@ static void find_metrics(struct wb_shell *shell)
                                "Jobs that wait for a node or an operator.", NULL);
     m->rules = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_rules",
                               "Rules that the planner goes by.", NULL);
+    for (int strategy = WB_STRATEGY_BATCH; strategy <= WB_STRATEGY_STREAMING; strategy++) {
+        char labels[48];
+        (void)snprintf(labels, sizeof(labels), "strategy=\"%s\"",
+                       wb_strategy_name((enum wb_strategy)strategy));
+        m->first_proof[strategy] =
+            wb_metrics_get(all, WB_METRIC_HISTOGRAM, "waybill_first_proof_seconds",
+                           "From the event to the first proved range.", labels);
+        m->publish_gap[strategy] =
+            wb_metrics_get(all, WB_METRIC_HISTOGRAM, "waybill_publish_gap_seconds",
+                           "From the last range copied to the file proved and published.", labels);
+    }
     for (int end = 0; end <= WB_END_DEAD; end++) {
         char labels[48];
         (void)snprintf(labels, sizeof(labels), "end=\"%s\"", wb_end_name((enum wb_end)end));

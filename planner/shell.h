@@ -104,6 +104,8 @@ struct wb_planner_metrics {
     struct wb_metric *forwarded;
     struct wb_metric *unreadable;
     struct wb_metric *ended[WB_END_DEAD + 1];
+    struct wb_metric *first_proof[WB_STRATEGY_STREAMING + 1];
+    struct wb_metric *publish_gap[WB_STRATEGY_STREAMING + 1];
     struct wb_metric *aborts;
     struct wb_metric *turn_seconds;
     struct wb_metric *in_flight;

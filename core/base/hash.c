@@ -82,6 +82,13 @@ uint64_t wb_hash64_of(struct wb_span bytes)
     return XXH3_64bits(bytes.data, bytes.len);
 }
 
+struct wb_md5 wb_md5_of(struct wb_span bytes)
+{
+    struct wb_md5 digest;
+    must(EVP_Digest(bytes.data, bytes.len, digest.bytes, NULL, EVP_md5(), NULL) == 1);
+    return digest;
+}
+
 struct wb_sha256 wb_sha256_of(struct wb_span bytes)
 {
     struct wb_sha256 digest;

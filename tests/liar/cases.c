@@ -76,9 +76,9 @@ static void make_anew(struct bench *bench)
     (void)liar_ask(bench->liar, "reset");
     if (bench->plan->lists)
         make_names(bench);
-    if (open_node(bench, &err) != WB_OK) {
+    if (open_node(bench, &err) != WB_OK || wb_store_prepare(bench->store, &err) != WB_OK) {
         printf("%s: an honest node cannot be opened: %s\n", bench->plan->protocol, err.text);
-        exit(1);
+        exit(HOPELESS);
     }
     bench->cases_left = CASES_A_STORE;
 }
@@ -137,7 +137,8 @@ static enum wb_rc do_flow(struct bench *bench, struct run *run)
     run->store = bench->store;
     if (bench->plan->opens) {
         wb_store_close(&bench->store);
-        if (open_node(bench, &run->err) != WB_OK)
+        if (open_node(bench, &run->err) != WB_OK ||
+            wb_store_prepare(bench->store, &run->err) != WB_OK)
             return WB_ERROR;
         run->store = bench->store;
     }

@@ -4,7 +4,10 @@
 
 #include "tests/liar/flows.h"
 
-enum { CASE_NAME_MOST = 160 };
+enum {
+    CASE_NAME_MOST = 160,
+    HOPELESS = 3 /* the process's exit code when going on is of no use */
+};
 
 /* What one process does; the parent looks on. */
 struct shard {

@@ -76,6 +76,7 @@ static enum wb_rc digest_of(struct run *run, struct wb_file *file, size_t offset
     struct wb_hasher *hasher WB_AUTO(wb_hasher_free) = wb_hasher_new(false);
     enum wb_rc rc = WB_OK;
     size_t done = 0;
+    wb_file_expect(file, (int64_t)offset, (int64_t)length);
     while (rc == WB_OK && done < length) {
         size_t want = length - done < BLOCK_BYTES ? length - done : BLOCK_BYTES;
         size_t got = 0;

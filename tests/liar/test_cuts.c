@@ -142,7 +142,8 @@ static struct wb_store *open_at(struct bench *bench, int port)
         with_port(straight, port, url);
     }
     if (wb_store_open("t", url, place->endpoint ? options : NULL, place->secret, bench->config,
-                      &store, &err) != WB_OK) {
+                      &store, &err) != WB_OK ||
+        wb_store_prepare(store, &err) != WB_OK) {
         printf("%s: the node cannot be opened: %s\n", place->name, err.text);
         exit(1);
     }

@@ -66,7 +66,7 @@ static bool look_at(struct shard *shard, pid_t pid, bool *ret_over)
         return false;
     shard->broken++;
     say_end(shard, hung ? "HUNG" : "CRASHED");
-    return shard->broken < CRASHES_MOST;
+    return shard->broken < CRASHES_MOST && !(WIFEXITED(status) && WEXITSTATUS(status) == HOPELESS);
 }
 
 static void watch(struct shard *shards, int count, const char *only)

@@ -321,6 +321,7 @@ static void a_large_file_is_published_only_when_every_range_is_proved(void **sta
 {
     struct drive *drive = *state;
     struct wb_version version = version_of(20LL * 16 * MIB, "v1");
+    int64_t begin_ms = drive->now_ms;
     event(drive, WB_EVENT_WRITTEN, version.size_bytes, "v1");
     give(drive);
     check_asked(drive, WB_OP_OPEN, "");
@@ -328,6 +329,11 @@ static void a_large_file_is_published_only_when_every_range_is_proved(void **sta
     assert_int_equal(drive->outbox.intent_count, WB_RANGES_IN_FLIGHT);
     for (int64_t i = 19; i >= 0; i--) {
         check_state(drive, WB_JOB_RANGING);
+        struct wb_result ranged = answer(drive, WB_OUTCOME_RANGED);
+        ranged.instance = "big";
+        ranged.started_ms = drive->now_ms++;
+        ranged.duration_ms = 5;
+        report(drive, WB_OP_RANGE, ranged);
         proved(drive, i, WB_OUTCOME_MATCH);
         proved(drive, i, WB_OUTCOME_MATCH);
     }
@@ -340,6 +346,8 @@ static void a_large_file_is_published_only_when_every_range_is_proved(void **sta
     published(drive, "big");
     check_ended(drive, WB_END_VERIFIED);
     assert_int_equal(drive->link.replica->digests.len, 20 * WB_DIGEST_SIZE);
+    assert_int_equal(drive->link.replica->first_proved_ms, begin_ms + 1);
+    assert_int_equal(drive->link.replica->copied_ms, begin_ms + 19 + 5);
 }
 
 static void a_bad_range_costs_that_range_only(void **state)
