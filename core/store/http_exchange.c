@@ -51,7 +51,7 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     (void)one;
     if (!stream->streams_in || !wb_http_is_ok(stream->reply))
         return take_whole(stream, wb_span_of(bytes, len));
-    if (stream->room == 0 || len - stream->room > sizeof(stream->spill)) {
+    if (stream->room == 0 || len > stream->room + sizeof(stream->spill)) {
         stream->is_paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }

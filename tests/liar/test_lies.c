@@ -26,7 +26,7 @@ const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=4:allocator_release_to_os_interval_ms=0";
+    return "quarantine_size_mb=4";
 }
 
 static pid_t begin_shard(struct shard *shard, const char *only)
