@@ -197,6 +197,8 @@ enum wb_rc wb_mem_get(const struct mem_store *store, enum wb_place place, struct
                       struct mem_inode **ret, struct wb_err *err)
 {
     char shown[SHOWN_MAX];
+    if (place == WB_PLACE_FINAL && wb_path_check(name, err) != WB_OK)
+        return WB_ERROR;
     if (wb_mem_here(store, err) != WB_OK)
         return WB_ERROR;
     struct mem_inode *inode = wb_mem_find(store, place, name);
@@ -241,6 +243,8 @@ bool wb_mem_is_folder(const struct mem_store *store, struct wb_span path)
 enum wb_rc wb_mem_way_check(const struct mem_store *store, struct wb_span path, struct wb_err *err)
 {
     enum wb_rc rc = WB_OK;
+    if (wb_path_check(path, err) != WB_OK)
+        return WB_ERROR;
     for (size_t i = 1; i < path.len && rc == WB_OK; i++)
         if (path.data[i] == '/' && wb_mem_find(store, WB_PLACE_FINAL, wb_span_of(path.data, i)))
             rc = wb_err_set(err, WB_CAT_CONFLICT, "a file stands where a folder should be");

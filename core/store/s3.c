@@ -45,6 +45,11 @@ static enum wb_rc store_check(struct wb_store *base, int64_t *ret_free_bytes, st
     return WB_ERROR;
 }
 
+static enum wb_rc prepare(struct wb_store *base, struct wb_err *err)
+{
+    return wb_s3_probe(s3_of(base), err);
+}
+
 /* ---- files of both kinds ---- */
 
 static bool writes(const struct wb_file *file)
@@ -121,6 +126,7 @@ static const struct wb_store_ops ops = {
     .scheme = "s3",
     .close = store_close,
     .check = store_check,
+    .prepare = prepare,
     .marker = wb_s3_marker,
     .stat = wb_s3_stat,
     .list = wb_s3_list,
@@ -149,6 +155,7 @@ enum wb_rc wb_s3_new(const char *node, const char *rest, const char *const *opti
     store->base.ops = &ops;
     store->base.caps = (struct wb_store_caps){
         .writes = true,
+        .whole_ranges = true,
         .atomic_publish = true,
         .lists = true,
         .modes = true,

@@ -23,8 +23,10 @@ enum wb_place { WB_PLACE_FINAL, WB_PLACE_STAGED };
 
 /* What a backend can do; the planner and the docs read it. */
 struct wb_store_caps {
-    bool writes;         /* can be a target */
-    bool random_writes;  /* ranges of one instance in any order, by several workers */
+    bool writes;        /* can be a target */
+    bool random_writes; /* ranges of one instance in any order, by several workers */
+    bool
+        whole_ranges; /* a range is written from its beginning to its end, and is there once done */
     bool atomic_publish; /* a reader sees the old or the new file, nothing else */
     bool conditional;    /* publish and remove can't hit a file that came meanwhile */
     bool lists;          /* can be walked */
@@ -173,7 +175,8 @@ struct wb_store_ops {
                              struct wb_err *err);
 
     /* A range is in: hands it to the medium (begins write-back) and gives its part tag ("" where
-     * the backend has none; `ret_tag` holds WB_TAG_MAX). */
+     * the backend has none; `ret_tag` holds WB_TAG_MAX). Length 0, of a file that has bytes and of
+     * which none was written: from here on others may reopen the instance for its ranges. */
     enum wb_rc (*file_range_done)(struct wb_file *file, int64_t offset, int64_t length,
                                   char *ret_tag, struct wb_err *err);
 
