@@ -166,8 +166,13 @@ static void violation(struct bench *bench, const char *fmt, ...)
     bench->shard->broken++;
 }
 
-static bool is_passing(enum wb_category category)
+/* What a server refused with a word of its own may be refused for ever; what came garbled, or not
+ * at all, may not. */
+static bool is_passing(const struct wb_err *err)
 {
+    enum wb_category category = err->category;
+    if (category == WB_CAT_INVALID && err->code[0] && strcmp(err->code, "BAD_REPLY") != 0)
+        return false;
     return category == WB_CAT_IO || category == WB_CAT_UNREACHABLE || category == WB_CAT_TIMEOUT ||
            category == WB_CAT_THROTTLED || category == WB_CAT_INVALID || category == WB_CAT_CORRUPT;
 }
@@ -195,7 +200,7 @@ static void check_error(struct bench *bench, const struct run *run, const struct
     else if (!run->judged && !has_word(lie->classes, category))
         violation(bench, "WRONG CLASS: %s, not %s: %s (%s)", category, lie->classes, err->text,
                   err->code);
-    else if (is_passing(err->category) && !err->retryable)
+    else if (is_passing(err) && !err->retryable)
         violation(bench, "FOR EVER: %s (%s) would not be tried again", err->text, category);
     else if (!run->judged)
         check_after(bench, run, lie);

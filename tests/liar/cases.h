@@ -22,6 +22,7 @@ struct shard {
     long failed;
     long blind;
     long broken;
+    int crashes;
     long peak_kib;
     long slowest_ms;
 };

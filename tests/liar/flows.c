@@ -198,7 +198,11 @@ static enum wb_rc copy_ranges(struct run *run)
     if (wb_store_create(run->store, run->instance, WB_FILE_REGULAR, (int64_t)run->bytes.len, false,
                         &file, &run->err) != WB_OK)
         return WB_ERROR;
+    /* From here on others may open it for its ranges. */
+    enum wb_rc rc = wb_file_range_done(file, 0, 0, tags[0], &run->err);
     wb_file_close(&file);
+    if (rc != WB_OK)
+        return WB_ERROR;
     for (size_t index = count; index > 0; index--) {
         names[index - 1] = tags[index - 1];
         if (write_range(run, index - 1, tags[index - 1]) != WB_OK)

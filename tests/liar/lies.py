@@ -23,25 +23,29 @@ from wire import Reply, chunk
 BROKEN = "invalid"
 CUT = "unreachable"
 CUT_OR_BROKEN = "invalid unreachable"
+# Another length than before is a change, as far as anybody can tell.
+OTHER = "changed invalid unreachable"
+# Who asks again, since the answer was lost, hears that it is done.
+LOST = "conflict invalid unreachable"
 # What a look or a digest finds.
 WRONG = "changed conflict corrupt invalid io not_found unreachable"
 
 # ---- bodies and their framing
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_by_length(turn):
     turn.cut(turn.honest(), 0.5)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_by_one(turn):
     reply = turn.honest()
     turn.connection.send(reply.head() + reply.payload()[:-1])
     turn.connection.close()
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_chunked(turn):
     reply = turn.honest()
     reply.framing = "chunked"
@@ -49,77 +53,77 @@ def short_chunked(turn):
     turn.connection.close()
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_in_a_chunk(turn):
     reply = turn.honest()
     reply.framing = "chunked"
     turn.cut(reply, 0.4)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_chunked_but_ended(turn):
     reply = turn.honest()
     reply.framing, reply.body = "chunked", reply.body[:-1]
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_by_close(turn):
     reply = turn.honest()
     reply.framing, reply.body = "close", reply.body[:len(reply.body) // 2]
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def short_and_length_agrees(turn):
     reply = turn.honest()
     reply.body = reply.body[:-1]
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def long_by_length(turn):
     reply = turn.honest()
     reply.body += b"more"
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def long_past_the_length(turn):
     reply = turn.honest()
     reply.after = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nevil"
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def long_chunked(turn):
     reply = turn.honest()
     reply.framing, reply.body = "chunked", reply.body + b"more"
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def long_by_close(turn):
     reply = turn.honest()
     reply.framing, reply.body = "close", reply.body + b"more"
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def empty_body(turn):
     reply = turn.honest()
     reply.body = b""
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def no_length(turn):
     reply = turn.honest()
     reply.framing = "close"
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def chunked_in_small_pieces(turn):
     reply = turn.honest()
     reply.framing = "chunked"
@@ -145,10 +149,10 @@ for name, text in (
         ("length_with_a_tail", lambda reply: f"{len(reply.body)}abc"),
         ("length_in_hex", lambda reply: hex(len(reply.body))),
         ("length_past_64_bits", "18446744073709551621"), ("empty_length", "")):
-    lie(BODIES + LOOKS, CUT_OR_BROKEN, name=name)(with_length(text))
+    lie(BODIES + LOOKS, OTHER, name=name)(with_length(text))
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def length_and_chunked(turn):
     reply = turn.honest()
     reply.framing, reply.headers["Content-Length"] = "chunked", str(len(reply.body) // 2)
@@ -167,10 +171,10 @@ def raw_chunks(text):
 for name, text in (("chunk_size_of_letters", b"zz\r\nabc\r\n0\r\n\r\n"),
                    ("chunk_size_past_64_bits", b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
                    ("chunk_size_negative", b"-3\r\nabc\r\n0\r\n\r\n")):
-    lie(BODIES, CUT_OR_BROKEN, name=name)(raw_chunks(text))
+    lie(BODIES, OTHER, name=name)(raw_chunks(text))
 
 
-@lie(BODIES, "invalid unreachable limit")
+@lie(BODIES, OTHER + " limit")
 def endless_trailers(turn):
     reply = turn.honest()
     reply.framing = "chunked"
@@ -178,14 +182,14 @@ def endless_trailers(turn):
     turn.flood(b"X-Trailer: " + b"t" * 900 + b"\r\n")
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def gzip_unasked(turn):
     reply = turn.honest()
     reply.headers["Content-Encoding"], reply.body = "gzip", gzip.compress(reply.body, 1)
     turn.send(reply)
 
 
-@lie(BODIES, CUT_OR_BROKEN)
+@lie(BODIES, OTHER)
 def gzip_claimed(turn):
     reply = turn.honest()
     reply.headers["Content-Encoding"] = "gzip"
@@ -194,24 +198,24 @@ def gzip_claimed(turn):
 
 @functools.cache
 def bomb():
-    return gzip.compress(bytes(64 << 20), 9)
+    return gzip.compress(bytes(16 << 20), 1)
 
 
-@lie(BODIES, "invalid unreachable limit")
+@lie(BODIES, OTHER + " limit")
 def gzip_bomb(turn):
     reply = turn.honest()
     reply.headers["Content-Encoding"], reply.body = "gzip", bomb()
     turn.send(reply)
 
 
-@lie(LOOKS, CUT_OR_BROKEN)
+@lie(LOOKS, OTHER)
 def body_after_a_head(turn):
     reply = turn.honest()
     reply.after = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     turn.send(reply)
 
 
-@lie(BODIES, "invalid unreachable limit timeout")
+@lie(BODIES, OTHER + " limit timeout")
 def endless_body(turn):
     reply = turn.honest()
     reply.framing = "close"
@@ -219,7 +223,7 @@ def endless_body(turn):
     turn.flood(b"more ")
 
 
-@lie(BODIES, "invalid unreachable limit timeout")
+@lie(BODIES, OTHER + " limit timeout")
 def endless_chunks(turn):
     reply = turn.honest()
     reply.framing = "chunked"
@@ -341,10 +345,10 @@ STATUSES = {
     **dict.fromkeys((400, 402, 406, 411, 414, 415, 417, 418, 421, 422, 424, 428, 431, 451),
                     "invalid denied unsupported conflict limit io"),
     **dict.fromkeys((401, 403, 407), "denied"),
-    **dict.fromkeys((404, 410), "not_found changed unreachable"),
+    **dict.fromkeys((404, 410), "not_found changed unreachable invalid"),
     **dict.fromkeys((429, 503), "throttled"),
     **dict.fromkeys((500, 505, 506, 508, 509, 510, 511, 599), "io unreachable"),
-    100: "invalid unreachable timeout", 101: CUT_OR_BROKEN, 300: "invalid unreachable",
+    100: "invalid unreachable timeout", 101: "invalid unreachable timeout", 300: "invalid unreachable",
     304: "invalid changed", 305: "invalid unreachable", 405: "unsupported read_only",
     408: "timeout", 409: "conflict", 412: "changed conflict", 413: "limit no_space",
     416: "invalid changed", 423: "conflict", 425: "throttled", 501: "unsupported",
@@ -377,7 +381,7 @@ def done_but_says_412(turn):
     turn.send(Reply(412))
 
 
-@lie(EFFECTS, CUT_OR_BROKEN)
+@lie(EFFECTS, OTHER)
 def done_but_says_304(turn):
     turn.honest()
     turn.send(Reply(304))
@@ -442,14 +446,14 @@ def endless_headers(turn):
     turn.flood(b"X-More: " + b"m" * 120 + b"\r\n")
 
 
-@lie(ANY, "invalid unreachable limit timeout")
+@lie(ANY, "invalid unreachable limit timeout io")
 def endless_header_line(turn):
     turn.body()
     turn.connection.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     turn.flood(b"l" * 1000)
 
 
-@lie(ANY, "invalid unreachable limit timeout")
+@lie(ANY, "invalid unreachable limit timeout io")
 def endless_status_line(turn):
     turn.body()
     turn.connection.send(b"HTTP/1.1 200 ")
@@ -649,7 +653,7 @@ def move_loses_both(turn):
     turn.send(reply)
 
 
-@lie(("move",), WRONG)
+@lie(("move",), WRONG, "blind")
 def move_leaves_the_source(turn):
     item = turn.store.items.get(turn.name)
     reply = turn.honest()
@@ -705,7 +709,7 @@ for name, before in (("before_the_body_came", lambda turn: None),
                      ("in_the_head", part_of_head),
                      ("after_the_head", lambda turn: turn.connection.send(turn.honest().head()))):
     for then in ("reset", "close"):
-        lie(ANY, CUT_OR_BROKEN, name=f"{then}_{name}")(lost(before, then))
+        lie(ANY, LOST, name=f"{then}_{name}")(lost(before, then))
 
 
 def reset_at(place):
@@ -864,7 +868,7 @@ for status in (301, 302, 303, 307, 308):
     lie(ANY, "invalid unreachable denied", name=f"redirect_{status}_to_another_port")(
         redirect(status, other_port))
 for name, place in list(PLACES.items())[1:]:
-    lie(ANY, "invalid unreachable denied not_found limit", name=f"redirect_{name}")(
+    lie(ANY, OTHER + " denied not_found limit", name=f"redirect_{name}")(
         redirect(307, place))
 
 

@@ -62,6 +62,8 @@ def recoded(body):
     return text.decode("utf-8", "replace").encode("utf-16")
 
 
+ATTRIBUTES = b"<a " + b" ".join(b"a%d='1'" % at for at in range(100000)) + b"/>"
+
 BREAKS = (
     ("xml_cut_in_half", lambda body: body[:len(body) // 2]),
     ("xml_without_its_end", lambda body: body[:body.rindex(b"</")]),
@@ -70,8 +72,7 @@ BREAKS = (
     ("xml_asks_for_a_dtd",
      after_declaration(b'<!DOCTYPE d SYSTEM "http://127.0.0.1:9/d.dtd">')),
     ("xml_deep", lambda body: b"<a>" * 200000),
-    ("xml_with_200000_attributes",
-     lambda body: b"<a " + b" ".join(b"a%d='1'" % at for at in range(200000)) + b"/>"),
+    ("xml_with_100000_attributes", lambda body: ATTRIBUTES),
     ("xml_with_a_name_of_a_megabyte", lambda body: b"<" + b"n" * (1 << 20) + b"/>"),
     ("xml_text_of_4_megabytes", lambda body: ANY_NAME.sub(rb"\1" + b"t" * (4 << 20), body, 1)),
     ("xml_is_html", lambda body: b"<!doctype html><html><body><p>Welcome<br></body></html>"),
@@ -246,7 +247,7 @@ def props_with_no_status(turn):
 
 CODES = {"SlowDown": "throttled", "InternalError": "io unreachable", "ExpiredToken": "denied",
          "AccessDenied": "denied", "RequestTimeTooSkewed": "denied", "NoSuchBucket":
-         "not_found unreachable", "NoSuchUpload": "not_found changed", "InvalidPart":
+         "not_found unreachable changed", "NoSuchUpload": "not_found changed", "InvalidPart":
          "changed conflict corrupt invalid", "EntityTooSmall": "invalid limit", "BadDigest":
          "corrupt", "PreconditionFailed": "changed conflict", "InvalidAccessKeyId": "denied",
          "NoSuchKey": "not_found changed", "NotImplemented": "unsupported"}
@@ -271,10 +272,17 @@ for code, classes in CODES.items():
 def s3_error_after_a_long_while(turn):
     """As S3 does it: 200 at once, blanks to keep the connection alive, then the error."""
     turn.body()
-    turn.connection.send(Reply(200, framing="chunked").head())
+    declaration, _, rest = s3.error("InternalError").body.partition(b"\n")
+    turn.connection.send(Reply(200, framing="chunked").head() + chunk(declaration))
     for _ in range(5):
         turn.connection.send(chunk(b" \n"))
-    turn.connection.send(chunk(s3.error("InternalError").body) + b"0\r\n\r\n")
+    turn.connection.send(chunk(rest) + b"0\r\n\r\n")
+
+
+@lie(("complete", "copy", "part_copy"), "invalid", "s3")
+def blanks_before_all(turn):
+    """No XML any more: nothing may stand before the declaration."""
+    with_body(lambda body: b" \n \n" + body)(turn)
 
 
 @lie(("part", "part_copy"), "changed corrupt conflict invalid", "s3")

@@ -66,8 +66,9 @@ static bool look_at(struct shard *shard, pid_t pid, bool *ret_over)
     if (!hung && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return false;
     shard->broken++;
+    shard->crashes++;
     say_end(shard, hung ? "HUNG" : "CRASHED");
-    return shard->broken < CRASHES_MOST && !(WIFEXITED(status) && WEXITSTATUS(status) == HOPELESS);
+    return shard->crashes < CRASHES_MOST && !(WIFEXITED(status) && WEXITSTATUS(status) == HOPELESS);
 }
 
 static void watch(struct shard *shards, int count, const char *only)
