@@ -298,7 +298,7 @@ static bool is_mine(struct bench *bench, const struct a_case *a)
     (void)snprintf(shard->name, sizeof(shard->name), "%s/%s/%zu/%s@%zu%s", plan->protocol,
                    plan->name, plan->size, a->lie->name, a->first, a->times ? "" : "+");
     if (bench->only)
-        return strstr(shard->name, bench->only) != NULL;
+        return number >= shard->skip_to && strstr(shard->name, bench->only) != NULL;
     uint64_t draw = wb_hash64_of(wb_span_str(shard->name));
     return number >= shard->skip_to && number % shard->count == shard->index &&
            (bench->all || draw % (uint64_t)plan->every == 0);

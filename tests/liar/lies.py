@@ -360,7 +360,9 @@ def idle_status(status):
 
 
 for status, classes in STATUSES.items():
-    lie(ANY, classes, name=f"status_{status}")(idle_status(status))
+    # What is only the beginning of an answer is waited for.
+    flags = ("slow",) if status in (100, 101) else ()
+    lie(ANY, classes, *flags, name=f"status_{status}")(idle_status(status))
 
 
 @lie(EFFECTS, "io unreachable")

@@ -20,7 +20,7 @@
 
 #include "core/base/clock.h"
 
-enum { SHARDS = 6, HANG_MS = 60000, CRASHES_MOST = 20 };
+enum { SHARDS = 6, HANG_MS = 20000, CRASHES_MOST = 20 };
 
 /* The server's memory and ours grow with what is freed late. */
 const char *__asan_default_options(void);
