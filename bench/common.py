@@ -84,6 +84,10 @@ def write_random(path, size):
             size -= 1 << 22
 
 
+def at(share, values):
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
 def in_ring(tools, measure, stages=("all",)):
     """Gives what `measure(ring)` returned, with the ring stopped and removed whatever happens."""
     binary = os.environ.get("WB_BIN", f"{REPO}/build/release/waybill")

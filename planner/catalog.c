@@ -21,7 +21,8 @@ static struct wb_health_policy health_policy(const struct wb_config *config)
     return policy;
 }
 
-/* Of what decides which links there are to be. */
+/* Of what decides which links there are to be. A rule that is as it was before is another one if it
+ * was set since: what came in between went by what it said then. */
 static uint64_t digest_demands(const struct wb_shell *shell)
 {
     uint64_t digest = 1;
@@ -29,6 +30,7 @@ static uint64_t digest_demands(const struct wb_shell *shell)
         const struct wb_rule *rule = shell->rules[i];
         digest = digest * 31 + wb_hash64_of(wb_span_str(rule->source));
         digest = digest * 31 + wb_hash64_of(rule->pattern);
+        digest = digest * 31 + (uint64_t)rule->updated_ms;
         for (size_t t = 0; t < rule->target_count; t++)
             digest = digest * 31 + wb_hash64_of(wb_span_str(rule->targets[t]));
     }
@@ -49,6 +51,14 @@ void wb_catalog_compare(struct wb_shell *shell)
     }
 }
 
+/* In the middle of a turn: what was loaded goes by the rules as they are now, like what will be. */
+static void renew_policies(struct wb_shell *shell)
+{
+    for (struct wb_loaded *loaded = shell->first_link; loaded; loaded = loaded->next)
+        loaded->policy =
+            wb_catalog_policy(shell, loaded->link.target, loaded->link.source, loaded->link.path);
+}
+
 static void compile(struct wb_shell *shell)
 {
     uint64_t before = shell->demands;
@@ -65,6 +75,7 @@ static void compile(struct wb_shell *shell)
     shell->demands = digest_demands(shell);
     if (shell->demands != before)
         wb_catalog_compare(shell);
+    renew_policies(shell);
     wb_metric_set(shell->metrics.rules, (double)shell->rule_count);
 }
 

@@ -9,20 +9,6 @@
 
 enum { OVERDUE_MOST = 1024, GIVE_MOST = 4096, OTHERS_PAGE = 256, OTHERS_EVERY_MS = 5000 };
 
-static enum wb_rc step_keys(struct wb_shell *shell, struct wb_part *part,
-                            const struct wb_span *keys, size_t count, enum wb_input_kind kind,
-                            struct wb_err *err)
-{
-    for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++) {
-        struct wb_loaded *loaded;
-        struct wb_input input = {.kind = kind};
-        if (wb_link_load_key(shell, part, keys[i], &loaded, err) != WB_OK ||
-            wb_link_step(shell, loaded, &input, err) != WB_OK)
-            return WB_ERROR;
-    }
-    return WB_OK;
-}
-
 static enum wb_rc time_out(struct wb_shell *shell, struct wb_part *part, struct wb_err *err)
 {
     size_t count;
@@ -30,10 +16,34 @@ static enum wb_rc time_out(struct wb_shell *shell, struct wb_part *part, struct 
     if (wb_ledger_overdue(part->ledger, shell->now_ms, OVERDUE_MOST, shell->arena, keys, &count,
                           err) != WB_OK)
         return WB_ERROR;
-    return step_keys(shell, part, keys, count, WB_INPUT_TIMER, err);
+    for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++) {
+        struct wb_loaded *loaded;
+        struct wb_input input = {.kind = WB_INPUT_TIMER};
+        if (wb_link_load_key(shell, part, keys[i], &loaded, err) != WB_OK ||
+            wb_link_step(shell, loaded, &input, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
 }
 
 /* ---- giving out ---- */
+
+/* What the rules send to the other lane by now takes its turn there. */
+static enum wb_rc give_keys(struct wb_shell *shell, struct wb_part *part,
+                            const struct wb_span *keys, size_t count, enum wb_lane lane,
+                            struct wb_err *err)
+{
+    for (size_t i = 0; i < count && !wb_turn_is_heavy(shell); i++) {
+        struct wb_loaded *loaded;
+        struct wb_input input = {.kind = WB_INPUT_GIVE};
+        if (wb_link_load_key(shell, part, keys[i], &loaded, err) != WB_OK)
+            return WB_ERROR;
+        if (wb_link_stands_in(shell, loaded, lane) &&
+            wb_link_step(shell, loaded, &input, err) != WB_OK)
+            return WB_ERROR;
+    }
+    return WB_OK;
+}
 
 /* At most `limit` jobs of a queue. Another partition goes first each time, so that none lives on
  * what the others leave. */
@@ -50,7 +60,7 @@ static enum wb_rc give(struct wb_shell *shell, const struct wb_queue *queue, enu
         struct wb_span *keys = wb_arena_alloc(shell->arena, (size_t)left * sizeof(*keys));
         if (wb_ledger_waiting(part->ledger, queue->name, lane, shell->now_ms, (size_t)left,
                               shell->arena, NULL, keys, &count, err) != WB_OK ||
-            step_keys(shell, part, keys, count, WB_INPUT_GIVE, err) != WB_OK)
+            give_keys(shell, part, keys, count, lane, err) != WB_OK)
             return WB_ERROR;
         left -= (int64_t)count;
     }

@@ -240,6 +240,13 @@ static bool is_source_of_rule(const struct wb_shell *shell, const char *node)
     return false;
 }
 
+/* What was published unheard was proved, too, and lies there though the job ended otherwise. */
+static bool has_landed(const struct wb_replica *replica)
+{
+    return replica->end != WB_END_VERIFIED && replica->end != WB_END_DELETED && !replica->version &&
+           *replica->tag;
+}
+
 /* A proved replica is itself a source: the rules that start at its node hear of it. */
 static enum wb_rc send_chain(struct wb_shell *shell, const struct wb_ended *ended,
                              struct wb_err *err)
@@ -248,7 +255,7 @@ static enum wb_rc send_chain(struct wb_shell *shell, const struct wb_ended *ende
     const struct wb_replica *replica = ended->replica;
     bool gone = replica->end == WB_END_DELETED;
     bool proved = replica->end == WB_END_VERIFIED && replica->proved_ms == replica->ended_ms;
-    if ((!gone && !proved) || !is_source_of_rule(shell, replica->target))
+    if ((!gone && !proved && !has_landed(replica)) || !is_source_of_rule(shell, replica->target))
         return WB_OK;
     (void)snprintf(id, sizeof(id), "chain-%016llx", (unsigned long long)wb_random_u64());
     struct wb_file_event event = {
@@ -397,8 +404,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
         send_ends(shell, err) != WB_OK)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
-    if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||
-        wb_flush_ledgers(shell, err) != WB_OK)
+    if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK)
         return WB_ERROR;
     shell->bare_letters = false;
     count_ends(shell);

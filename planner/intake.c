@@ -200,6 +200,7 @@ static enum wb_rc take_results(struct wb_shell *shell, struct wb_part *part,
                                const struct wb_report *report, enum wb_input_kind kind,
                                struct wb_err *err)
 {
+    const struct wb_result *before = NULL;
     for (size_t i = 0; i < report->result_count; i++) {
         struct wb_loaded *loaded;
         const struct wb_result *result = &report->results[i];
@@ -212,7 +213,10 @@ static enum wb_rc take_results(struct wb_shell *shell, struct wb_part *part,
                          err) != WB_OK)
             return WB_ERROR;
         /* A report that answers to nothing says nothing of nodes, which may not even exist. */
-        input.excused = loaded->link.job && wb_nodes_outcome(shell, report, i, kind);
+        if (loaded->link.job) {
+            input.excused = wb_nodes_outcome(shell, report, result, before, kind);
+            before = result;
+        }
         if (wb_link_step(shell, loaded, &input, err) != WB_OK)
             return WB_ERROR;
     }

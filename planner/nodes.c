@@ -177,9 +177,16 @@ static int64_t ended_ms_of(const struct wb_shell *shell, const struct wb_result 
     return ended_ms < shell->now_ms ? ended_ms : shell->now_ms;
 }
 
-/* All files of one task count once: `again` when the result before it said the same of the node. */
+static bool says_the_same(const struct wb_result *result, const struct wb_result *before,
+                          enum wb_side side)
+{
+    return before && (result->error == NULL) == (before->error == NULL) &&
+           is_blamed(result->error, side) == is_blamed(before->error, side);
+}
+
+/* All files of one task count once. */
 static bool take_side(struct wb_shell *shell, struct wb_node_view *node, enum wb_side side,
-                      const struct wb_result *result, bool again)
+                      const struct wb_result *result, const struct wb_result *before)
 {
     struct wb_side_state *state = &node->side[side];
     int64_t ended_ms = ended_ms_of(shell, result);
@@ -187,7 +194,7 @@ static bool take_side(struct wb_shell *shell, struct wb_node_view *node, enum wb
     if (!err && result->error)
         return false;
     bool excused = err && wb_side_excuses(state, err, ended_ms - result->duration_ms);
-    if (again || excused)
+    if (says_the_same(result, before, side) || excused)
         return excused;
     bool trial = state->trial;
     remember(shell, node);
@@ -202,18 +209,11 @@ static bool uses_source(enum wb_op op)
     return op != WB_OP_PUBLISH && op != WB_OP_DISCARD;
 }
 
-static bool says_the_same(const struct wb_report *report, size_t index)
-{
-    return index > 0 &&
-           (report->results[index].error == NULL) == (report->results[index - 1].error == NULL);
-}
-
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
+                      const struct wb_result *result, const struct wb_result *before,
                       enum wb_input_kind kind)
 {
     bool excused = false;
-    const struct wb_result *result = &report->results[index];
-    bool again = says_the_same(report, index);
     const char *source = report->from && *report->from ? report->from : report->source;
     int64_t *seen_ms = kind == WB_INPUT_REPORT ? &shell->answered_ms : &shell->judged_ms;
     int64_t begun_ms = ended_ms_of(shell, result) - result->duration_ms;
@@ -223,10 +223,10 @@ bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, si
         return false;
     /* The verifier reads the target only. */
     if (kind == WB_INPUT_REPORT && uses_source(report->op))
-        excused |= take_side(shell, wb_node_view_of(shell, source), WB_SIDE_SOURCE, result, again);
+        excused |= take_side(shell, wb_node_view_of(shell, source), WB_SIDE_SOURCE, result, before);
     if (report->op != WB_OP_PROBE)
-        excused |=
-            take_side(shell, wb_node_view_of(shell, report->target), WB_SIDE_TARGET, result, again);
+        excused |= take_side(shell, wb_node_view_of(shell, report->target), WB_SIDE_TARGET, result,
+                             before);
     return excused;
 }
 

@@ -100,7 +100,11 @@ static void give_seal(struct wb_step *step)
     intent->file.version = job->version;
     intent->file.sha256 = job->event.sha256;
     intent->alone = true;
-    wb_job_move(step, WB_JOB_SEALING, step->input->now_ms + step->policy->deadline_ms);
+    /* SHA-256 is that of the file, which is read once more for it. */
+    bool read_again = job->options.sha256 || job->event.sha256.len > 0;
+    wb_job_move(step, WB_JOB_SEALING,
+                read_again ? wb_whole_due_ms(step, step->policy->deadline_ms)
+                           : step->input->now_ms + step->policy->deadline_ms);
 }
 
 /* Streaming reads a file's head and tail first: players and readers need both to begin. */

@@ -112,6 +112,14 @@ static int64_t known_size(const struct wb_job *job)
     return job->version ? job->version->size_bytes : job->event.claim.size_bytes;
 }
 
+/* Workers that are slower than this are taken for gone. */
+int64_t wb_whole_due_ms(const struct wb_step *step, int64_t allowed_ms)
+{
+    enum { BYTES_PER_MS = 4096 };
+    int64_t size = known_size(step->job);
+    return step->input->now_ms + allowed_ms + (size > 0 ? size / BYTES_PER_MS : 0);
+}
+
 /* What is proved counts only when the digest that the event claims was proved with it. */
 static bool proof_fits_claim(const struct wb_replica *replica, const struct wb_event_ref *event)
 {
@@ -151,7 +159,7 @@ static void give_copy(struct wb_step *step, enum wb_strategy strategy)
     intent->max_file_bytes = batch ? policy->batch_below_bytes - 1 : 2 * policy->direct_below_bytes;
     if (forced || has_no_ranges(step->job))
         intent->max_file_bytes = INT64_MAX;
-    wb_job_move(step, WB_JOB_COPYING, deadline(step));
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, policy->deadline_ms));
 }
 
 static void give_open(struct wb_step *step)

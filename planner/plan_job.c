@@ -145,14 +145,15 @@ static void note_ended(struct wb_step *step, const struct wb_replica *replica)
 
 /* A newer event that names the very version that was just proved has nothing left to ask for. One
  * that stands for others, too, may hide what they asked for; one that came after the last look at
- * the target may be about what somebody did there since. */
+ * the target may be about what somebody did there since; one that claims a digest wants it proved.
+ */
 static void absorb_pending(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     struct wb_event_ref *pending = job->pending;
     const struct wb_result *last = step->input->result;
     if (!pending || !last || pending->accepted_ms > last->started_ms || pending->count != 1 ||
-        pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag ||
+        pending->kind != WB_EVENT_WRITTEN || !*pending->claim.etag || pending->sha256.len ||
         !wb_version_same(&pending->claim, job->version))
         return;
     wb_event_merge(pending, &job->event);

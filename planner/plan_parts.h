@@ -54,6 +54,8 @@ struct wb_version *wb_version_copy(struct wb_arena *arena, const struct wb_versi
 
 /* Appends a task file for the link's job with `op`; the caller fills the rest. */
 struct wb_intent *wb_give(struct wb_step *step, enum wb_op op);
+/* When an answer is due for which the job's whole file has to be read. */
+int64_t wb_whole_due_ms(const struct wb_step *step, int64_t allowed_ms);
 /* Tag of the file that we published last under the final name, as far as known; "": none. */
 const char *wb_tag_of_ours(const struct wb_step *step);
 /* Sends a WAITING job on its way. */

@@ -157,14 +157,14 @@ static void on_copied(struct wb_step *step)
     job->instance = wb_arena_strdup(step->arena, result->instance);
     wb_job_note_copied(step);
     /* The verifier's input is as durable as a task: its answer may take longer, never be lost. */
-    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, 10 * step->policy->deadline_ms));
 }
 
 /* The target holds a file that may be the same; the verifier compares. */
 static void on_present(struct wb_step *step)
 {
     step->job->tag = wb_arena_strdup(step->arena, step->input->result->tag);
-    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, 10 * step->policy->deadline_ms));
 }
 
 static void on_copy(struct wb_step *step)

@@ -39,6 +39,7 @@ static void on_revoked(void *arg, const struct wb_position *positions, size_t co
     for (int32_t p = 0; p < shell->partitions; p++)
         close_part(&shell->parts[p]);
     shell->ours = 0;
+    wb_nodes_undo(shell);
     wb_turn_reset(shell);
     wb_map_clear(shell->queues);
 }
@@ -69,7 +70,9 @@ static enum wb_rc on_assigned(void *arg, struct wb_position *positions, size_t c
     }
     if (found * WB_INPUTS != count)
         return wb_err_set(err, WB_CAT_INTERNAL, "partitions of the inputs do not go together");
-    if (wb_restore(shell, partitions, found, err) != WB_OK)
+    /* Who slept meanwhile must not tell of nodes, or go by rules, as they were before. */
+    if (wb_catalog_catch_up(shell, err) != WB_OK ||
+        wb_restore(shell, partitions, found, err) != WB_OK)
         return WB_ERROR;
     shell->ours = (int32_t)found;
     wb_turn_reset(shell);
@@ -204,17 +207,19 @@ static void show_queues(struct wb_shell *shell)
     wb_metric_set(shell->metrics.parked, (double)sum.parked);
 }
 
+/* Once the log has the turn, it is not to be undone: ledgers that fail are closed, and read what
+ * they lack from the log when they are opened again. */
 static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
 {
     int64_t begin_ns = wb_clock_mono_ns();
-    if (wb_flush_needed(shell)) {
-        if (wb_flush(shell, err) != WB_OK)
-            return undo(shell, err);
+    bool needed = wb_flush_needed(shell);
+    if (needed && wb_flush(shell, err) != WB_OK)
+        return undo(shell, err);
+    if (wb_flush_ledgers(shell, err) != WB_OK)
+        return WB_ERROR;
+    if (needed)
         wb_metric_observe(shell->metrics.turn_seconds,
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
-    } else if (wb_flush_ledgers(shell, err) != WB_OK) {
-        return WB_ERROR;
-    }
     enum wb_rc rc = shell->ours > 0 ? wb_nodes_tell(shell, err) : WB_OK;
     wb_turn_reset(shell);
     show_queues(shell);

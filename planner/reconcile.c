@@ -28,8 +28,29 @@ static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, str
     return wb_link_step(shell, loaded, &input, err);
 }
 
-/* Asks for a file at all targets to which it was never asked for. `ref` is how it was seen last;
- * the copies will see what it is now. */
+/* Whether the target was asked for as much. What ended because no rule asked for it any more may
+ * not have been, and a target that was left out for a while may have missed what came meanwhile. */
+static bool is_asked(const struct wb_link *link, const struct wb_event_ref *ref)
+{
+    const struct wb_job *job = link->job;
+    const struct wb_replica *replica = link->replica;
+    if (job)
+        return (job->pending ? job->pending : &job->event)->offset >= ref->offset;
+    if (!replica)
+        return false;
+    bool called_off = replica->end == WB_END_SUPERSEDED &&
+                      !(replica->version && wb_version_same(replica->version, &ref->claim));
+    return replica->event_offset >= ref->offset && !called_off;
+}
+
+/* What was deleted while a target was left out. */
+static bool may_have_kept(const struct wb_loaded *other, const struct wb_policy *policy)
+{
+    return policy->deletes && other->link.replica && other->link.replica->version;
+}
+
+/* Asks for a file at all targets of which it was not asked yet. `ref` is how it was seen last; the
+ * copies will see what it is now. */
 static enum wb_rc fill(struct wb_shell *shell, const struct wb_loaded *known,
                        const struct wb_event_ref *ref, struct wb_err *err)
 {
@@ -40,22 +61,38 @@ static enum wb_rc fill(struct wb_shell *shell, const struct wb_loaded *known,
     for (size_t i = 0; i < count; i++) {
         struct wb_loaded *other;
         struct wb_event_ref own = *ref;
+        bool gone = ref->kind == WB_EVENT_DELETED;
         struct wb_input input = {.kind = WB_INPUT_EVENT, .event = &own};
         if (wb_link_load(shell, known->part, routes[i].target, link->source, link->path,
                          &routes[i].policy, &other, err) != WB_OK)
             return WB_ERROR;
-        if (other->link.job || other->link.replica)
+        if (is_asked(&other->link, ref) || (gone && !may_have_kept(other, &routes[i].policy)))
             continue;
         own.id = wb_arena_printf(shell->arena, "fill-%016llx", (unsigned long long)wb_random_u64());
         own.accepted_ms = shell->now_ms;
         own.count = 1;
+        if (other->link.replica && other->link.replica->event_offset > own.offset)
+            own.offset = other->link.replica->event_offset;
         if (wb_link_step(shell, other, &input, err) != WB_OK)
             return WB_ERROR;
     }
     return WB_OK;
 }
 
-/* What is under way or dead at one target is wanted at the others as well. */
+static const struct wb_version unknown = {.size_bytes = -1, .mtime_ns = -1, .etag = ""};
+
+/* What is under way or dead at one target is wanted at the others as well. Whether it is gone, only
+ * a look will tell. */
+static enum wb_rc fill_as(struct wb_shell *shell, const struct wb_loaded *known,
+                          const struct wb_job *job, struct wb_err *err)
+{
+    struct wb_event_ref ref = job->pending ? *job->pending : job->event;
+    if (ref.kind == WB_EVENT_DELETED)
+        ref.claim = unknown;
+    ref.kind = WB_EVENT_WRITTEN;
+    return fill(shell, known, &ref, err);
+}
+
 static enum wb_rc check_job(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
                             struct wb_err *err)
 {
@@ -63,8 +100,7 @@ static enum wb_rc check_job(struct wb_shell *shell, struct wb_part *part, struct
     if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
         return WB_ERROR;
     const struct wb_job *job = loaded->link.job;
-    if (job && job->event.kind == WB_EVENT_WRITTEN &&
-        fill(shell, loaded, &job->event, err) != WB_OK)
+    if (job && fill_as(shell, loaded, job, err) != WB_OK)
         return WB_ERROR;
     return call_off(shell, loaded, err);
 }
@@ -76,13 +112,14 @@ static enum wb_rc check_replica(struct wb_shell *shell, struct wb_part *part, st
     if (wb_link_load_key(shell, part, key, &loaded, err) != WB_OK)
         return WB_ERROR;
     const struct wb_replica *replica = loaded->link.replica;
-    if (!replica || !replica->version)
+    bool gone = replica && replica->end == WB_END_DELETED;
+    if (!replica || (!replica->version && !gone))
         return WB_OK;
     const struct wb_event_ref ref = {
         .time_ms = replica->event_time_ms,
         .offset = replica->event_offset,
-        .kind = WB_EVENT_WRITTEN,
-        .claim = *replica->version,
+        .kind = gone ? WB_EVENT_DELETED : WB_EVENT_WRITTEN,
+        .claim = gone ? unknown : *replica->version,
         .sha256 = replica->sha256,
         .mime = wb_mime_of(shell->mime, replica->path),
     };

@@ -193,6 +193,9 @@ enum wb_rc wb_link_load(struct wb_shell *shell, struct wb_part *part, const char
                         struct wb_loaded **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_link_load_key(struct wb_shell *shell, struct wb_part *part, struct wb_span key,
                             struct wb_loaded **ret, struct wb_err *err) WB_MUST_USE;
+/* Whether a job that waits stands in that lane. The rules may have sent it to the other one since
+ * it was saved: it is counted there from now on. */
+bool wb_link_stands_in(struct wb_shell *shell, struct wb_loaded *loaded, enum wb_lane lane);
 /* One step of the core, counted; what is ready and has room is given out at once. A job that is to
  * be given out but that nobody wants any more is called off, one that is paused put off. */
 enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_input *input,
@@ -225,8 +228,10 @@ struct wb_node_view *wb_node_view_of(struct wb_shell *shell, const char *name);
 /* Definitions, rules, pauses or settings changed. */
 void wb_nodes_refresh(struct wb_shell *shell);
 /* Takes a result of a report into the health of the nodes that it used; true when its failure is a
- * node's and not the file's. */
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+ * node's and not the file's. `before`: the result of the report that was taken before it, NULL for
+ * the first. */
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
+                      const struct wb_result *result, const struct wb_result *before,
                       enum wb_input_kind kind);
 /* The answer to a probe. */
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
@@ -276,7 +281,7 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
 bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
-/* The ledgers take on what the turn changed; part of _flush, and of turns without one. */
+/* The ledgers take on what the turn changed; after _flush, and in turns without one. */
 enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */
 void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,

@@ -11,8 +11,6 @@
 
 enum { SWEEP_EVERY_MS = 3600 * 1000, SWEEP_AGE_MS = 3 * 24 * 3600 * 1000 };
 
-enum { LANE_ARENA = 16 << 20 };
-
 struct thread {
     const struct wb_worker_env *env;
     struct wb_fan *fan;
@@ -273,7 +271,7 @@ static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, 
     struct thread *thread = wb_xcalloc(1, sizeof(*thread));
     (void)err;
     thread->env = env;
-    thread->fan = wb_fan_new(lane_open, lane_close, NULL, LANE_ARENA);
+    thread->fan = wb_fan_new(lane_open, lane_close, NULL, WB_WORKER_ARENA);
     thread->swept = wb_map_new(free);
     thread->bytes_total = wb_metrics_get(env->stage->metrics, WB_METRIC_COUNTER,
                                          "waybill_copied_bytes_total", "Bytes copied.", NULL);

@@ -7,8 +7,6 @@
 #include "core/stage/fan.h"
 #include "verifier/judge.h"
 
-enum { LANE_ARENA = 16 << 20 };
-
 struct thread {
     const struct wb_worker_env *env;
     struct wb_fan *fan; /* a lane is a hasher */
@@ -181,7 +179,7 @@ static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, 
     struct wb_metrics *metrics = env->stage->metrics;
     (void)err;
     thread->env = env;
-    thread->fan = wb_fan_new(lane_open, lane_close, NULL, LANE_ARENA);
+    thread->fan = wb_fan_new(lane_open, lane_close, NULL, WB_WORKER_ARENA);
     thread->bytes_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_proved_bytes_total",
                                          "Bytes read back and compared.", NULL);
     thread->mismatches_total =

@@ -34,6 +34,13 @@ int64_t sim_below(enum sim_stream stream, int64_t bound)
     return (int64_t)(turn++ % (uint64_t)bound);
 }
 
+int64_t sim_spread(enum sim_stream stream, int64_t least, int64_t most)
+{
+    (void)stream;
+    (void)most;
+    return least;
+}
+
 bool sim_chance(enum sim_stream stream, int per_mille)
 {
     (void)stream;

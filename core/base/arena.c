@@ -89,7 +89,8 @@ static size_t block_size_for(size_t size)
 
 size_t wb_arena_left(const struct wb_arena *arena)
 {
-    return arena->cap - arena->total;
+    /* What was adopted may be more than the cap. */
+    return arena->total < arena->cap ? arena->cap - arena->total : 0;
 }
 
 size_t wb_arena_rounded(size_t size)

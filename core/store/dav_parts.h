@@ -145,7 +145,9 @@ static inline struct dav_file *dav_file_of(struct wb_file *file)
     return (struct dav_file *)file;
 }
 
+/* Of nothing yet; never NULL. The caller closes. */
 struct dav_file *wb_dav_file_new(struct wb_store *store, enum wb_place place, struct wb_span name);
+/* Files of store.h. */
 void wb_dav_file_close(struct wb_file *base);
 enum wb_rc wb_dav_open(struct wb_store *base, enum wb_place place, struct wb_span name, bool medium,
                        struct wb_file **ret, struct wb_err *err) WB_MUST_USE;
@@ -177,8 +179,7 @@ void wb_dav_write_end(struct dav_file *file);
 enum wb_rc wb_dav_put(struct dav_store *store, const char *path, struct wb_span bytes,
                       bool only_new, struct wb_http_reply *reply, struct wb_err *err) WB_MUST_USE;
 
-/* ---- dav_publish.c ---- */
-
+/* ---- dav_publish.c: publish of store.h ---- */
 enum wb_rc wb_dav_publish(struct wb_store *base, struct wb_publish *items, size_t count,
                           struct wb_err *err) WB_MUST_USE;
 

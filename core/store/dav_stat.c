@@ -160,7 +160,9 @@ enum wb_rc wb_dav_stat_path(struct dav_store *store, const char *path, struct wb
         return WB_ERROR;
     if (wb_dav_stat_head(&reply, ret, err) == WB_OK)
         return WB_OK;
-    if (err->category != WB_CAT_UNSUPPORTED || err->code[0])
+    /* Some say of a folder, too, that there is none: it has nothing to be read. */
+    bool lacks = store->is_dav && err->category == WB_CAT_NOT_FOUND;
+    if (!lacks && (err->category != WB_CAT_UNSUPPORTED || err->code[0]))
         return WB_ERROR;
     return store->is_dav ? ask_propfind(store, path, ret, err) : plain_failed(&reply, err);
 }

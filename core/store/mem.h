@@ -20,6 +20,11 @@ void wb_mem_put(const char *name, struct wb_span path, enum wb_file_kind kind, s
                 int64_t mtime_ns, bool in_place);
 /* False when there was none. */
 bool wb_mem_delete(const char *name, struct wb_span path);
+/* Somebody or the medium flips a bit of a file's bytes, if it has any: in silence, or with a new
+ * time. False when there is no such file. */
+bool wb_mem_flip(const char *name, enum wb_place place, struct wb_span path, bool silent);
+/* False once it was published or discarded. */
+bool wb_mem_is_staged(const char *name, struct wb_span instance);
 /* What a reader of the final name sees; false when there is none. The bytes are borrowed until the
  * file changes; both outputs may be NULL. */
 bool wb_mem_peek(const char *name, struct wb_span path, struct wb_span *ret_bytes,

@@ -18,17 +18,21 @@ struct options {
     const char *ca;
 };
 
-static const struct {
-    const char *name;
+enum { COUNT = 6 };
+
+const char *const wb_s3_options[] = {"endpoint", "region", "style", "storage_class",
+                                     "insecure", "ca",     NULL};
+
+struct known {
     size_t place;
     const char *fallback;
-} known[] = {
-    {"endpoint", offsetof(struct options, endpoint), ""},
-    {"region", offsetof(struct options, region), "us-east-1"},
-    {"style", offsetof(struct options, style), "auto"},
-    {"storage_class", offsetof(struct options, storage_class), ""},
-    {"insecure", offsetof(struct options, insecure), "no"},
-    {"ca", offsetof(struct options, ca), NULL},
+};
+
+/* In the same order. */
+static const struct known known[COUNT] = {
+    {offsetof(struct options, endpoint), ""},   {offsetof(struct options, region), "us-east-1"},
+    {offsetof(struct options, style), "auto"},  {offsetof(struct options, storage_class), ""},
+    {offsetof(struct options, insecure), "no"}, {offsetof(struct options, ca), NULL},
 };
 
 static void option_set(struct options *options, size_t place, const char *value)
@@ -38,12 +42,11 @@ static void option_set(struct options *options, size_t place, const char *value)
 
 static enum wb_rc options_read(const char *const *pairs, struct options *ret, struct wb_err *err)
 {
-    enum { COUNT = sizeof(known) / sizeof(known[0]) };
     for (size_t i = 0; i < COUNT; i++)
         option_set(ret, known[i].place, known[i].fallback);
     for (; pairs && pairs[0]; pairs += 2) {
         size_t i = 0;
-        while (i < COUNT && strcmp(known[i].name, pairs[0]) != 0)
+        while (i < COUNT && strcmp(wb_s3_options[i], pairs[0]) != 0)
             i++;
         if (i == COUNT)
             return wb_err_set(err, WB_CAT_USAGE, "unknown option \"%s\" for s3://", pairs[0]);
@@ -114,7 +117,7 @@ static enum wb_rc place_read(const char *rest, struct place *ret, struct wb_err 
     return WB_OK;
 }
 
-enum wb_rc wb_s3_check_url(const char *rest, const char *const *pairs, struct wb_err *err)
+enum wb_rc wb_s3_check(const char *rest, const char *const *pairs, struct wb_err *err)
 {
     struct place place;
     struct options options;
@@ -257,7 +260,7 @@ enum wb_rc wb_s3_set_options(struct s3_store *store, const char *rest, const cha
     struct place place;
     struct options options;
     char prefix[S3_KEY_MAX];
-    if (wb_s3_check_url(rest, pairs, err) != WB_OK || place_read(rest, &place, err) != WB_OK ||
+    if (wb_s3_check(rest, pairs, err) != WB_OK || place_read(rest, &place, err) != WB_OK ||
         options_read(pairs, &options, err) != WB_OK)
         return WB_ERROR;
     (void)snprintf(prefix, sizeof(prefix), "%.*s%s", (int)place.prefix.len,

@@ -272,6 +272,7 @@ struct s3_file {
     bool writes;
 };
 
+/* Files of store.h that are read. */
 enum wb_rc wb_s3_open(struct wb_store *base, enum wb_place place, struct wb_span name, bool medium,
                       struct wb_file **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_s3_read_stat(struct wb_file *file, struct wb_stat *ret,
@@ -282,6 +283,7 @@ enum wb_rc wb_s3_read_xattrs(struct wb_file *file, struct wb_buf *xattrs,
                              struct wb_err *err) WB_MUST_USE;
 void wb_s3_read_close(struct wb_file *file);
 
+/* Files of store.h that are written. */
 enum wb_rc wb_s3_create(struct wb_store *base, const char *instance, enum wb_file_kind kind,
                         int64_t size_bytes, bool sparse, struct wb_file **ret,
                         struct wb_err *err) WB_MUST_USE;
@@ -319,6 +321,7 @@ enum wb_rc wb_s3_put_finish(struct s3_put *put, const char *const *headers,
 
 /* ---- s3_upload.c: uploads in parts ---- */
 
+/* `headers`: metadata, NULL-terminated, or NULL. */
 enum wb_rc wb_s3_upload_begin(struct s3_store *store, const char *key, const char *const *headers,
                               char ret_upload[S3_UPLOAD_MAX + 1], struct wb_err *err) WB_MUST_USE;
 /* `etags` in the order of the parts, 1 … count. `headers`: conditions, or NULL. */
@@ -332,6 +335,7 @@ enum wb_rc wb_s3_upload_abort(struct s3_store *store, const char *key, const cha
 
 /* ---- s3_publish.c, s3_assemble.c ---- */
 
+/* publish of store.h. */
 enum wb_rc wb_s3_publish(struct wb_store *base, struct wb_publish *items, size_t count,
                          struct wb_err *err) WB_MUST_USE;
 

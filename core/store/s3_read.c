@@ -23,6 +23,7 @@ struct reader {
     char etag[S3_ETAG_MAX + 1];
     int64_t start; /* where it begins in the file */
     int64_t size_bytes;
+    struct wb_http_reply reply; /* the stream's; the stream needs it as long as it is open */
     struct wb_http_stream *stream;
     int64_t at; /* in the object: of the stream's next byte, and of its end */
     int64_t end;
@@ -37,6 +38,7 @@ void wb_s3_read_close(struct wb_file *file)
 {
     struct reader *reader = reader_of(file);
     wb_http_close(&reader->stream);
+    wb_http_reply_free(&reader->reply);
     wb_s3_ranges_free(&reader->ranges);
     free(reader->instance);
     free(reader->xattrs);
@@ -74,7 +76,7 @@ static enum wb_rc window_take(struct reader *reader, const struct wb_http_reply 
                               int64_t from, int64_t most, struct wb_err *err)
 {
     char etag[S3_ETAG_MAX + 1];
-    int64_t size;
+    int64_t size = -1;
     if (wb_s3_etag(reply, etag, err) != WB_OK)
         return WB_ERROR;
     if (reader->etag[0] && strcmp(reader->etag, etag) != 0)
@@ -100,9 +102,9 @@ static enum wb_rc take_empty(struct reader *reader, struct wb_http_reply *reply,
     return wb_s3_etag(reply, reader->etag, err);
 }
 
-static enum wb_rc window_open(struct reader *reader, int64_t from, int64_t most,
-                              struct wb_http_reply *reply, struct wb_err *err)
+static enum wb_rc window_open(struct reader *reader, int64_t from, int64_t most, struct wb_err *err)
 {
+    struct wb_http_reply *reply = &reader->reply;
     const char *lines[3] = {NULL};
     struct s3_ask ask = {.method = "GET", .key = reader->key, .headers = lines};
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(S3_ARENA_BYTES);
@@ -142,13 +144,12 @@ static enum wb_rc range_open(struct reader *reader, int64_t offset, const char *
 {
     char name[24];
     const char *key;
-    struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(S3_ARENA_BYTES);
     wb_s3_range_name(offset, name);
     if (wb_s3_staged_key(reader->store, reader->instance, name, arena, &key, err) != WB_OK ||
         object_set(reader, key, etag, offset) != WB_OK)
         return WB_ERROR;
-    return window_open(reader, 0, WINDOW_BYTES, &reply, err);
+    return window_open(reader, 0, WINDOW_BYTES, err);
 }
 
 struct search {
@@ -220,13 +221,12 @@ static enum wb_rc window_end(struct reader *reader, struct wb_err *err)
 static enum wb_rc read_some(struct reader *reader, int64_t offset, void *buffer, size_t len,
                             size_t *ret_len, struct wb_err *err)
 {
-    struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
     bool inside = offset >= reader->start && offset - reader->start < reader->size_bytes;
     if (!inside && reader->instance && range_find(reader, offset, err) != WB_OK)
         return WB_ERROR;
     int64_t from = offset - reader->start;
     if ((!reader->stream || reader->at != from) &&
-        window_open(reader, from, WINDOW_BYTES, &reply, err) != WB_OK)
+        window_open(reader, from, WINDOW_BYTES, err) != WB_OK)
         return WB_ERROR;
     int64_t left = reader->end - reader->at;
     size_t want = left < (int64_t)len ? (size_t)left : len;
@@ -278,13 +278,12 @@ enum wb_rc wb_s3_read_xattrs(struct wb_file *file, struct wb_buf *xattrs, struct
 
 static enum wb_rc open_object(struct reader *reader, const char *key, struct wb_err *err)
 {
-    struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
     if (object_set(reader, key, "", 0) != WB_OK ||
-        window_open(reader, 0, FIRST_BYTES, &reply, err) != WB_OK)
+        window_open(reader, 0, FIRST_BYTES, err) != WB_OK)
         return WB_ERROR;
-    const char *xattrs = wb_http_header(&reply, S3_META "waybill-xattrs");
+    const char *xattrs = wb_http_header(&reader->reply, S3_META "waybill-xattrs");
     reader->xattrs = xattrs ? wb_xstrdup(xattrs) : NULL;
-    return wb_s3_stat_of(&reply, reader->size_bytes, &reader->stat, err);
+    return wb_s3_stat_of(&reader->reply, reader->size_bytes, &reader->stat, err);
 }
 
 static enum wb_rc open_staged(struct reader *reader, const char *instance, struct wb_arena *arena,

@@ -201,8 +201,8 @@ static enum wb_rc same_bytes(struct writer *writer, const char *key, struct wb_s
                              bool *ret_same, char ret_etag[S3_ETAG_MAX + 1], struct wb_err *err)
 {
     char there[COMPARE_BYTES];
-    struct wb_http_stream *stream WB_AUTO(wb_http_close) = NULL;
     struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
+    struct wb_http_stream *stream WB_AUTO(wb_http_close) = NULL;
     const struct s3_ask ask = {.method = "GET", .key = key};
     if (wb_s3_open_stream(writer->store, &ask, &stream, &reply, err) != WB_OK)
         return WB_ERROR;

@@ -63,12 +63,12 @@ static enum wb_rc open_s3(const struct opening *opening, struct wb_store **ret, 
 
 static enum wb_rc check_s3(const struct opening *opening, struct wb_err *err)
 {
-    return wb_s3_check_url(opening->rest, opening->options, err);
+    return wb_s3_check(opening->rest, opening->options, err);
 }
 
 struct backend {
     const char *scheme;
-    const char *const *options; /* that it knows, NULL-terminated; NULL: `check` knows them */
+    const char *const *options; /* that it knows, NULL-terminated */
     bool secret;                /* it has a use for one */
     enum wb_rc (*check)(const struct opening *opening, struct wb_err *err);
     enum wb_rc (*open)(const struct opening *opening, struct wb_store **ret, struct wb_err *err);
@@ -81,7 +81,7 @@ static const struct backend backends[] = {
     {"http://", wb_dav_options, true, check_dav, open_dav},
     {"https://", wb_dav_options, true, check_dav, open_dav},
     {"mem://", no_options, false, check_mem, open_mem},
-    {"s3://", NULL, true, check_s3, open_s3},
+    {"s3://", wb_s3_options, true, check_s3, open_s3},
 };
 
 static const struct backend *backend_of(const char *url, struct wb_err *err)
@@ -90,8 +90,8 @@ static const struct backend *backend_of(const char *url, struct wb_err *err)
         if (strncmp(url, backends[i].scheme, strlen(backends[i].scheme)) == 0)
             return &backends[i];
     (void)wb_err_set(err, WB_CAT_USAGE,
-                     "\"%s\" has no scheme that is known; file:///path, http(s)://host/path "
-                     "and s3://bucket/prefix are",
+                     "\"%s\" has no scheme that is known; file:///path, http://host/path, "
+                     "https://host/path and s3://bucket/prefix are",
                      url);
     return NULL;
 }
@@ -107,7 +107,7 @@ static bool is_among(const char *name, const char *const *names)
 static enum wb_rc options_check(const struct backend *backend, const char *const *options,
                                 struct wb_err *err)
 {
-    for (; backend->options && options && options[0]; options += 2) {
+    for (; options && options[0]; options += 2) {
         if (is_among(options[0], backend->options))
             continue;
         const char *nearest = wb_nearest_name(options[0], backend->options);

@@ -23,10 +23,9 @@ enum wb_place { WB_PLACE_FINAL, WB_PLACE_STAGED };
 
 /* What a backend can do; the planner and the docs read it. */
 struct wb_store_caps {
-    bool writes;        /* can be a target */
-    bool random_writes; /* ranges of one instance in any order, by several workers */
-    bool
-        whole_ranges; /* a range is written from its beginning to its end, and is there once done */
+    bool writes;         /* can be a target */
+    bool random_writes;  /* ranges of one instance in any order, by several workers */
+    bool whole_ranges;   /* a range is written from start to end, and is there once it is done */
     bool atomic_publish; /* a reader sees the old or the new file, nothing else */
     bool conditional;    /* publish and remove can't hit a file that came meanwhile */
     bool lists;          /* can be walked */
@@ -156,7 +155,8 @@ struct wb_store_ops {
     /* The state of the opened file now (not of its name). */
     enum wb_rc (*file_stat)(struct wb_file *file, struct wb_stat *ret, struct wb_err *err);
 
-    /* This stretch is about to be read in order: a request may ask for all of it. NULL: of no use. */
+    /* This stretch is about to be read in order: a request may ask for all of it. NULL: of no use.
+     */
     void (*file_expect)(struct wb_file *file, int64_t offset, int64_t length);
 
     /* Reads up to `len` bytes at `offset`; fewer only at the end of the file. */

@@ -109,7 +109,12 @@ rules() {
     gives 4 wb rule set all --match 'x:**' --to b
     gives 2 wb rule set all --match 'a:**' --to b,a
     says 'copies "a" onto itself'
+    gives 0 wb rule set all --match 'a:**' --to b
+    prints 'rule all added'
     gives 0 wb rule set all --match 'a:**' --to b --sha256
+    prints 'rule all changed'
+    gives 0 wb rule set all --match 'a:**' --to b --sha256
+    prints 'rule all unchanged'
     gives 0 wb rule set on --match 'b:**' --to far
     gives 2 wb rule set back --match 'far:x' --to a
     says 'round in a circle: far -> a -> b -> far'

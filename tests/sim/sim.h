@@ -27,7 +27,8 @@
 enum {
     SIM_PROCS_MOST = 16,
     SIM_NODES = 3,
-    SIM_FILES_MOST = 6,
+    SIM_FILES_USUAL = 6,
+    SIM_FILES_MOST = 24,
     SIM_SUPPRESSED_MOST = 4096,
     SIM_NAME = 32
 };
@@ -90,6 +91,8 @@ struct sim_proc *sim_proc_at(int index);
 /* Lets others run; true when the process goes on, false when it was killed. Faults happen here:
  * it may be stopped for a while, or killed. */
 bool sim_pause(void);
+/* The process stands still, its heart, too. */
+void sim_stop_ns(int64_t ns);
 /* Waits; returns early when killed. */
 void sim_sleep_ns(int64_t ns);
 /* The same, and wakes as well when a record comes. */
@@ -137,13 +140,26 @@ enum sim_fault {
     SIM_FAULT_CANCEL,
     SIM_FAULT_RULE, /* the rule is set anew with other wishes */
     SIM_FAULT_GARBAGE,
+    SIM_FAULT_STOP_AT_EFFECT, /* right before a call that takes effect */
+    SIM_FAULT_CHANGE_AT_READ, /* the source changes while it is read */
+    SIM_FAULT_LATE_READ,      /* it reads on when the source has long changed */
+    SIM_FAULT_TAMPER,         /* somebody writes to what is staged, after its proof */
+    SIM_FAULT_REFUSED,        /* publishing, discarding or removing fails */
+    SIM_FAULT_SLOW_MARKERS,   /* offsets are committed, records are not visible yet */
+    SIM_FAULT_ROT,            /* a bit of a published file flips, in silence */
+    SIM_FAULT_TARGETS,        /* the rule loses a target, or has it again */
+    SIM_FAULT_FLIP_SOURCE,    /* what is read at the source is not what it holds */
+    SIM_FAULT_FLIP_LOOK,      /* a worker that copies reads its target, and not what it holds */
+    SIM_FAULT_RETENTION,      /* topics forget what was read */
     SIM_FAULT_COUNT
 };
 
 const char *sim_fault_name(enum sim_fault fault);
-/* Chooses which faults this seed has and how often; `suppressed`: decisions that are not carried
- * out, for shrinking. `calm`: none at all. */
-void sim_faults_begin(bool calm, const uint32_t *suppressed, size_t count);
+/* SIM_FAULT_COUNT: there is none of that name. */
+enum sim_fault sim_fault_named(const char *name, size_t len);
+/* Chooses which faults this seed has and how often. */
+struct sim_options;
+void sim_faults_begin(const struct sim_options *options);
 /* Whether the fault happens now. Each decision has a number. */
 bool sim_fault(enum sim_fault fault);
 /* From now on nothing goes wrong. */
@@ -156,13 +172,16 @@ bool sim_fault_happened(enum sim_fault fault);
 
 enum sim_invariant {
     SIM_HOLDS,
+    SIM_ONCE,     /* a name is staged under twice */
     SIM_I1,       /* a final name holds bytes that the source never held */
     SIM_I2,       /* published without proof */
     SIM_I3,       /* an event that did not end once */
+    SIM_TWO,      /* two instances of one file may be published at once */
     SIM_I4,       /* back to an older version */
     SIM_I6,       /* outside a node's root */
     SIM_I7,       /* more in flight than the window allows */
     SIM_I8,       /* the backlog does not drain, or ends wrong, after all is healed */
+    SIM_DEADLINE, /* nobody asks why an answer does not come */
     SIM_STRANGER, /* a stranger's file was removed */
     SIM_PLANNER,  /* the planner ended by an error that nothing explains */
     SIM_INVARIANTS
@@ -181,11 +200,15 @@ struct sim_world {
     enum sim_invariant broken;
     char why[512];
     int steps;
+    int64_t healed_ms; /* by the wall clock */
     /* the rules of this seed */
     bool chain;   /* a to b to c */
     bool fan_out; /* a to b and to c */
+    bool narrow;  /* to b only, for a while */
     bool deletes;
-    bool keep; /* strangers stay */
+    bool keep;   /* strangers stay */
+    bool flood;  /* many files at once, and small windows */
+    bool outage; /* nodes come and go, and nothing else goes wrong */
     int file_count;
     int planners;
     int transfers;
@@ -200,12 +223,15 @@ struct sim_options {
     FILE *trace; /* NULL: none */
     const uint32_t *suppressed;
     size_t suppressed_count;
+    uint64_t strong; /* 1 << fault: at its strongest, whatever the seed says */
 };
 
 /* One seed from beginning to end; what was broken is in `sim`. */
 void sim_run(const struct sim_options *options);
 /* Sets the rules anew, how files are to be copied drawn anew. */
 void sim_rules_set(void);
+/* The same, and one target goes or comes back. */
+void sim_targets_change(void);
 /* Pauses a node, a link, a rule or a file, or ends all pauses. */
 void sim_pause_set(void);
 void sim_pauses_end(void);
@@ -234,6 +260,8 @@ void sim_store_weather(int node, bool full, bool read_only);
 
 void sim_source_begin(void);
 void sim_source_main(struct sim_proc *proc);
+/* The file changes in one of the usual ways, and is told of or not. */
+void sim_source_change(int file);
 /* Sends what is due later, and an event for every file that changed since its last one. */
 void sim_source_settle(void);
 /* One more event for each file that has a dead job. */

@@ -8,11 +8,13 @@
 #include "core/base/hash.h"
 
 struct proof {
+    bool published;
     uint8_t read[SIM_BYTES_MOST]; /* a byte each: 1 when it was read back since it was written */
 };
 
 static struct sim_file files[SIM_FILES_MOST];
-static struct wb_map *proofs; /* inode -> struct proof */
+static struct wb_map *proofs;  /* inode -> struct proof */
+static struct wb_map *created; /* root/instance -> itself; once it was looked at: proofs */
 
 struct sim_file *sim_file_at(int index)
 {
@@ -37,20 +39,25 @@ int sim_node_index(const char *node)
 
 void sim_check_begin(void)
 {
-    static const char *const names[] = {"a.txt",         "pictures/b.jpg", "plain",
-                                        "deep/er/d.bin", "e.mp4",          "no-kind"};
+    static const char *const names[SIM_FILES_USUAL] = {
+        "a.txt", "pictures/b.jpg", "plain", "deep/er/d.bin", "e.mp4", "no-kind"};
     for (int i = 0; i < SIM_FILES_MOST; i++) {
         memset(&files[i], 0, offsetof(struct sim_file, states));
         files[i].state_count = 1;
         files[i].states[0].exists = false;
         memset(files[i].at, 0, sizeof(files[i].at));
         memset(files[i].stranger, 0, sizeof(files[i].stranger));
-        files[i].dirty = files[i].wrong_claim = false;
-        (void)snprintf(files[i].path, sizeof(files[i].path), "%s", names[i]);
+        memset(files[i].rotten, 0, sizeof(files[i].rotten));
+        files[i].dirty = files[i].misread = false;
+        (void)snprintf(files[i].path, sizeof(files[i].path), i < SIM_FILES_USUAL ? "%s" : "%s-%d",
+                       names[i % SIM_FILES_USUAL], i);
     }
     if (!proofs)
         proofs = wb_map_new(free);
     wb_map_clear(proofs);
+    if (!created)
+        created = wb_map_new(NULL);
+    wb_map_clear(created);
     sim_links_begin();
 }
 
@@ -89,14 +96,19 @@ static void mark(struct proof *proof, int64_t offset, size_t len, uint8_t value)
         memset(proof->read + offset, value, len);
 }
 
-void sim_check_proved(uint64_t inode, int64_t offset, size_t len)
+static struct proof *proof_made(uint64_t inode)
 {
     struct proof *proof = proof_of(inode);
     if (!proof) {
         proof = wb_xcalloc(1, sizeof(*proof));
         wb_map_put(proofs, wb_span_of(&inode, sizeof(inode)), proof);
     }
-    mark(proof, offset, len, 1);
+    return proof;
+}
+
+void sim_check_proved(uint64_t inode, int64_t offset, size_t len)
+{
+    mark(proof_made(inode), offset, len, 1);
 }
 
 void sim_check_written(uint64_t inode, int64_t offset, size_t len)
@@ -104,6 +116,15 @@ void sim_check_written(uint64_t inode, int64_t offset, size_t len)
     struct proof *proof = proof_of(inode);
     if (proof)
         mark(proof, offset, len, 0);
+    /* A late range may mend what has rotted. */
+    if (proof && proof->published && !sim_fault_happened(SIM_FAULT_ROT))
+        sim_break(SIM_I1, "%zu bytes were written into a published file", len);
+}
+
+bool sim_check_is_published(uint64_t inode)
+{
+    const struct proof *proof = proof_of(inode);
+    return proof && proof->published;
 }
 
 static bool is_proved(uint64_t inode, size_t len)
@@ -113,6 +134,34 @@ static bool is_proved(uint64_t inode, size_t len)
         if (!proof || !proof->read[i])
             return false;
     return true;
+}
+
+/* ---- instances ---- */
+
+static struct wb_span name_of(const struct wb_mem_call *call, char key[WB_INSTANCE_MAX + SIM_NAME])
+{
+    (void)snprintf(key, WB_INSTANCE_MAX + SIM_NAME, "%s/%.*s", call->root, (int)call->name.len,
+                   (const char *)call->name.data);
+    return wb_span_str(key);
+}
+
+/* Who may discard a name at any time, and publish it late, must know that it is nobody else's. */
+void sim_check_created(const struct wb_mem_call *call)
+{
+    char key[WB_INSTANCE_MAX + SIM_NAME];
+    struct wb_span name = name_of(call, key);
+    if (wb_map_get(created, name))
+        sim_break(SIM_ONCE, "%s was staged under before", key);
+    wb_map_put(created, name, created);
+}
+
+bool sim_check_first_look(const struct wb_mem_call *call)
+{
+    char key[WB_INSTANCE_MAX + SIM_NAME];
+    struct wb_span name = name_of(call, key);
+    bool first = wb_map_get(created, name) != proofs;
+    wb_map_put(created, name, proofs);
+    return first;
 }
 
 /* ---- final names ---- */
@@ -136,7 +185,7 @@ void sim_check_published(const struct wb_mem_call *call)
     if (state < 0 && find_state(file, 0, true, digest) >= 0)
         sim_break(SIM_I4, "%s:%s went back to state %d, it was in %d", call->root, file->path,
                   find_state(file, 0, true, digest), file->at[node]);
-    else if (state < 0)
+    else if (state < 0 && !file->misread)
         sim_break(SIM_I1, "%s:%s holds %zu bytes that the source never held", call->root,
                   file->path, bytes.len);
     else if (!is_proved(call->inode, bytes.len))
@@ -147,7 +196,8 @@ void sim_check_published(const struct wb_mem_call *call)
                   call->root, file->path);
     if (state >= 0)
         file->at[node] = state;
-    file->stranger[node] = false;
+    proof_made(call->inode)->published = true;
+    file->stranger[node] = file->rotten[node] = false;
 }
 
 void sim_check_removed(const struct wb_mem_call *call)
@@ -160,6 +210,7 @@ void sim_check_removed(const struct wb_mem_call *call)
         sim_break(SIM_STRANGER, "a stranger's %s:%s was removed", call->root, file->path);
         return;
     }
+    file->rotten[node] = false;
     int state = find_state(file, file->at[node], false, 0);
     sim_note("removed", call->name, state, node);
     if (state < 0)

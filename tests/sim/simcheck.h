@@ -18,8 +18,9 @@ struct sim_file {
     int state_count;
     int at[SIM_NODES];        /* the oldest state that a target may be in */
     bool stranger[SIM_NODES]; /* somebody else's file is under the name */
+    bool rotten[SIM_NODES];   /* its bytes are not what was published */
     bool dirty;               /* changed since its last event */
-    bool wrong_claim;         /* its last event claims what is not so */
+    bool misread;             /* its source once gave a worker other bytes than it holds */
 };
 
 void sim_check_begin(void);
@@ -29,18 +30,26 @@ int sim_node_index(const char *node);
 
 /* The source's file is now another one. */
 void sim_check_source(struct sim_file *file);
+/* Storage is about to make an instance. */
+void sim_check_created(const struct wb_mem_call *call);
+/* Nobody who publishes it is beyond that point. */
+bool sim_check_first_look(const struct wb_mem_call *call);
 /* Storage moved something to a final name, or removed it, for a process of the ring. */
 void sim_check_published(const struct wb_mem_call *call);
 void sim_check_removed(const struct wb_mem_call *call);
 /* The verifier was given these bytes as they are; somebody wrote to these. */
 void sim_check_proved(uint64_t inode, int64_t offset, size_t len);
 void sim_check_written(uint64_t inode, int64_t offset, size_t len);
+/* What was published once is written to by nobody any more. */
+bool sim_check_is_published(uint64_t inode);
 /* A record became visible by a commit. */
 void sim_check_committed(enum wb_topic topic, const struct sim_record *record);
 
 /* ---- simlinks.c: what the log says ---- */
 
 void sim_links_begin(void);
+/* No answer that is due is overdue for long: all has been well for a while. */
+void sim_check_deadlines(void);
 /* How many links have a job that is not dead. */
 int sim_check_jobs(void);
 /* Calls `visit` for each file whose newest event ended dead on some target. */

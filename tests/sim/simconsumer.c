@@ -87,12 +87,30 @@ static bool skip_unseen(struct sim_assignment *assigned)
     return assigned->next < end;
 }
 
+static bool is_forgotten(const struct sim_assignment *assigned)
+{
+    return assigned->next >= 0 &&
+           assigned->next < assigned->topic->partitions[assigned->partition].start;
+}
+
+/* Who is out of the group hears that first; of the others none may ask for what was read. */
+static enum wb_rc check_kept(const struct wb_consumer *consumer, struct wb_err *err)
+{
+    for (size_t i = 0; i < consumer->assigned_count; i++)
+        if (is_forgotten(&consumer->assigned[i]) && sim_group_current(consumer))
+            return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_LIMIT, "%s: offset %lld is gone",
+                             consumer->assigned[i].topic->name,
+                             (long long)consumer->assigned[i].next);
+    return WB_OK;
+}
+
 static struct sim_assignment *pick(struct wb_consumer *consumer)
 {
     struct sim_assignment *ready[ASSIGNED_MOST];
     size_t count = 0;
     for (size_t i = 0; i < consumer->assigned_count; i++)
-        if (!consumer->assigned[i].paused && skip_unseen(&consumer->assigned[i]))
+        if (!consumer->assigned[i].paused && !is_forgotten(&consumer->assigned[i]) &&
+            skip_unseen(&consumer->assigned[i]))
             ready[count++] = &consumer->assigned[i];
     return count ? ready[sim_below(SIM_SCHEDULE, (int64_t)count)] : NULL;
 }
@@ -135,7 +153,8 @@ enum wb_rc wb_consumer_poll(struct wb_consumer *consumer, int timeout_ms, struct
     sim_groups_tick();
     sim_txns_tick();
     for (bool waited = timeout_ms == 0;; waited = true) {
-        if (!sim_log_is_down() && sim_group_serve(consumer, err) != WB_OK)
+        if (!sim_log_is_down() &&
+            (sim_group_serve(consumer, err) != WB_OK || check_kept(consumer, err) != WB_OK))
             return WB_ERROR;
         struct sim_assignment *assigned = sim_log_is_down() ? NULL : pick(consumer);
         if (assigned) {
@@ -211,7 +230,7 @@ enum wb_rc wb_consumer_watermarks(struct wb_consumer *consumer, const char *topi
     (void)consumer;
     if (!sim_log_call("watermarks", err))
         return WB_ERROR;
-    *ret_low = 0;
+    *ret_low = sim_topic_named(topic)->partitions[partition].start;
     *ret_high = sim_stable(&sim_topic_named(topic)->partitions[partition]);
     return WB_OK;
 }

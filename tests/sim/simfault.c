@@ -1,10 +1,12 @@
 /* Whether something goes wrong now. Each seed has a mixture of faults of its own, so that some
  * histories meet one kind often and others meet many; each decision has a number, the how-manyeth
  * of its kind it is, so that a history can be run again without some of them. */
+#include <string.h>
+
 #include "core/base/hash.h"
 #include "tests/sim/sim.h"
 
-enum { HAPPENED_MOST = 4096, KIND_SHIFT = 20 };
+enum { HAPPENED_MOST = 4096, KIND_SHIFT = 20, STRONGEST = 300000 };
 
 struct row {
     const char *name;
@@ -43,6 +45,17 @@ static const struct row rows[SIM_FAULT_COUNT] = {
     [SIM_FAULT_CANCEL] = {"cancel", 20000},
     [SIM_FAULT_RULE] = {"rule", 30000},
     [SIM_FAULT_GARBAGE] = {"garbage", 30000},
+    [SIM_FAULT_STOP_AT_EFFECT] = {"stop at effect", 30000},
+    [SIM_FAULT_CHANGE_AT_READ] = {"change at read", 20000},
+    [SIM_FAULT_LATE_READ] = {"late read", 50000},
+    [SIM_FAULT_TAMPER] = {"tamper", 30000},
+    [SIM_FAULT_REFUSED] = {"refused", 100000},
+    [SIM_FAULT_SLOW_MARKERS] = {"slow markers", 100000},
+    [SIM_FAULT_ROT] = {"rot", 100000},
+    [SIM_FAULT_TARGETS] = {"targets", 60000},
+    [SIM_FAULT_FLIP_SOURCE] = {"flip source", 10000},
+    [SIM_FAULT_FLIP_LOOK] = {"flip look", 20000},
+    [SIM_FAULT_RETENTION] = {"retention", 100000},
 };
 
 struct faults {
@@ -63,20 +76,36 @@ const char *sim_fault_name(enum sim_fault fault)
     return rows[fault].name;
 }
 
-/* Half of the kinds are left out; the others come at a third, once or three times the rate. */
-static int64_t strength(enum sim_fault fault)
+enum sim_fault sim_fault_named(const char *name, size_t len)
 {
-    static const int64_t tenths[] = {3, 10, 30};
-    if (sim_chance(SIM_FAULTS, 500))
-        return 0;
-    return rows[fault].per_million * tenths[sim_below(SIM_FAULTS, 3)] / 10;
+    int fault = 0;
+    while (fault < SIM_FAULT_COUNT &&
+           (strlen(rows[fault].name) != len || memcmp(rows[fault].name, name, len) != 0))
+        fault++;
+    return (enum sim_fault)fault;
 }
 
-void sim_faults_begin(bool calm, const uint32_t *suppressed, size_t count)
+/* Half of the kinds are left out; the others come at a third, once or three times the rate. */
+static int64_t strength(enum sim_fault fault, bool strong)
 {
-    faults = (struct faults){.on = !calm, .suppressed = suppressed, .suppressed_count = count};
+    static const int64_t tenths[] = {3, 10, 30};
+    bool none = sim_chance(SIM_FAULTS, 500);
+    int64_t drawn = tenths[sim_below(SIM_FAULTS, 3)];
+    if (sim.outage)
+        return 0;
+    if (strong)
+        return rows[fault].per_million < STRONGEST / 10 ? 10LL * rows[fault].per_million
+                                                        : STRONGEST;
+    return none ? 0 : rows[fault].per_million * drawn / 10;
+}
+
+void sim_faults_begin(const struct sim_options *options)
+{
+    faults = (struct faults){.on = !options->calm,
+                             .suppressed = options->suppressed,
+                             .suppressed_count = options->suppressed_count};
     for (int fault = 0; fault < SIM_FAULT_COUNT; fault++)
-        faults.per_million[fault] = strength((enum sim_fault)fault);
+        faults.per_million[fault] = strength((enum sim_fault)fault, options->strong >> fault & 1);
 }
 
 void sim_faults_end(void)

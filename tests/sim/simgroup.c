@@ -13,6 +13,8 @@ struct held {
     int64_t offset;
 };
 
+enum { STAGES = 3 };
+
 struct sim_group {
     char name[SIM_NAME * 2];
     int32_t generation;
@@ -278,6 +280,28 @@ static bool has_unread(const struct sim_group *group, int topic, int32_t number)
             partition->records[i].state == SIM_RECORD_OPEN)
             return true;
     return false;
+}
+
+static bool reads_any(const struct sim_group *group)
+{
+    for (int topic = 0; topic < WB_TOPIC_COUNT; topic++)
+        if (group->reads[topic])
+            return true;
+    return false;
+}
+
+/* A stage that never read begins at the first record. */
+int64_t sim_groups_need(const struct sim_topic *topic, int32_t partition)
+{
+    int64_t need = INT64_MAX;
+    size_t reading = 0;
+    for (size_t i = 0; i < group_count; i++) {
+        int64_t next = sim_group_committed(&groups[i], topic, partition);
+        reading += reads_any(&groups[i]);
+        if (groups[i].reads[topic_index(topic)] && next < need)
+            need = next;
+    }
+    return reading < STAGES || need == INT64_MAX || need < 0 ? 0 : need;
 }
 
 bool sim_group_idle(const char *name)

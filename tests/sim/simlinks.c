@@ -3,16 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "tests/sim/simcheck.h"
 
-enum { LINKS_MOST = 64, ARENA_MOST = 4 * 1024 * 1024 };
+enum {
+    LINKS_MOST = 64,
+    TOLD_MOST = 32,
+    ARENA_MOST = 4 * 1024 * 1024,
+    OVERDUE_MOST_MS = 120000 /* a planner may have to be started and take its place first */
+};
 
 struct link {
     struct sim_file *file;
     int source;
     int target;
-    enum wb_job_state state; /* UNKNOWN: no job */
+    enum wb_job_state state;               /* UNKNOWN: no job */
+    char told[TOLD_MOST][WB_INSTANCE_MAX]; /* instances that were told to publish */
+    size_t told_count;
+    uint32_t twin_txn; /* that put another job in its place; 0: none, or the first one's end came */
+    int64_t due_ms;
     enum wb_end end;
     int64_t ended_offset; /* the newest event that ended; -1: none */
     int64_t ended;        /* how many */
@@ -86,6 +96,41 @@ static void check_window(int target)
         sim_break(SIM_I7, "%lld jobs in flight for %s", (long long)count, sim_nodes[target]);
 }
 
+static bool is_active(enum wb_job_state state)
+{
+    return state != WB_JOB_UNKNOWN && state != WB_JOB_DEAD;
+}
+
+/* Whoever was told to publish may do so late. Nothing newer of the file may be told to before it is
+ * certain that the older one never will: two jobs would be at one file at once. */
+static void check_alone(const struct link *link, const char *instance)
+{
+    for (size_t i = 0; i < link->told_count; i++)
+        if (strcmp(link->told[i], instance) != 0 &&
+            wb_mem_is_staged(sim_nodes[link->target], wb_span_str(link->told[i])))
+            sim_break(SIM_TWO, "%s:%s: %s is told to publish, and %s still may",
+                      sim_nodes[link->target], link->file->path, instance, link->told[i]);
+}
+
+static void tell_instance(struct link *link, const char *instance)
+{
+    check_alone(link, instance);
+    if (link->told_count < TOLD_MOST)
+        (void)snprintf(link->told[link->told_count++], WB_INSTANCE_MAX, "%s", instance);
+}
+
+static void take_task(const struct sim_record *record)
+{
+    const struct wb_task *task = decode(WB_RECORD_TASK, record->value);
+    if (!task || task->op != WB_OP_PUBLISH)
+        return;
+    for (size_t i = 0; i < task->file_count; i++) {
+        struct link *link = link_of(task->source, task->target, task->files[i].path);
+        if (link)
+            tell_instance(link, task->files[i].instance);
+    }
+}
+
 static void take_job(const struct sim_record *record)
 {
     char target[64];
@@ -98,6 +143,7 @@ static void take_job(const struct sim_record *record)
     struct link *link = link_of(source, target, path);
     if (!link)
         return;
+    link->due_ms = job ? job->due_ms : 0;
     link->state = job ? job->state : WB_JOB_UNKNOWN;
     sim_note("job", record->key, (int64_t)link->state, job ? job->attempt : -1);
     check_window(link->target);
@@ -106,6 +152,9 @@ static void take_job(const struct sim_record *record)
 static void check_reason(const struct link *link, const struct wb_replica *replica)
 {
     const struct wb_err *err = replica->error;
+    if (sim.outage && sim.chaos && err && err->category == WB_CAT_UNREACHABLE)
+        sim_break(SIM_I8, "%s:%s used up its attempts, and all that failed were the nodes",
+                  sim_nodes[link->target], link->file->path);
     if (!err || err->scope == WB_SCOPE_UNKNOWN || err->category == WB_CAT_UNKNOWN || !*err->text)
         sim_break(SIM_I3, "%s:%s ended dead without scope, category or message",
                   sim_nodes[link->target], link->file->path);
@@ -150,6 +199,8 @@ void sim_check_committed(enum wb_topic topic, const struct sim_record *record)
         take_job(record);
     else if (topic == WB_TOPIC_REPLICAS)
         take_replica(record);
+    else if (topic == WB_TOPIC_TASKS)
+        take_task(record);
     else if (topic == WB_TOPIC_DEAD)
         dead_letters++;
 }
@@ -158,8 +209,22 @@ int sim_check_jobs(void)
 {
     int count = 0;
     for (size_t i = 0; i < link_count; i++)
-        count += links[i].state != WB_JOB_UNKNOWN && links[i].state != WB_JOB_DEAD;
+        count += is_active(links[i].state);
     return count;
+}
+
+void sim_check_deadlines(void)
+{
+    int64_t now_ms = wb_clock_wall_ms();
+    for (size_t i = 0; i < link_count; i++) {
+        const struct link *link = &links[i];
+        bool due = is_active(link->state) && link->state != WB_JOB_WAITING;
+        int64_t from_ms = link->due_ms > sim.healed_ms ? link->due_ms : sim.healed_ms;
+        if (due && now_ms > from_ms + OVERDUE_MOST_MS)
+            sim_break(SIM_DEADLINE, "%s:%s: an answer is overdue by %lld ms in state %s",
+                      sim_nodes[link->target], link->file->path, (long long)(now_ms - link->due_ms),
+                      wb_job_state_name(link->state));
+    }
 }
 
 void sim_check_dead(void (*visit)(struct sim_file *file, int node))
@@ -206,8 +271,17 @@ static void read_events(int32_t number)
     }
 }
 
+/* What is asked for while a target is left out is asked of it by nobody, and once it is back by the
+ * planner itself. */
+static bool came_and_went(const struct link *link)
+{
+    return sim.fan_out && link->target == 2 && sim_fault_happened(SIM_FAULT_TARGETS);
+}
+
 static void check_ended(const struct link *link)
 {
+    if (came_and_went(link))
+        return;
     if (link->ended_offset < link->asked_offset || (link->asked && link->end == WB_END_UNKNOWN))
         sim_break(SIM_I3, "%s:%s: event %lld never ended (%lld did)", sim_nodes[link->target],
                   link->file->path, (long long)link->asked_offset, (long long)link->ended_offset);
@@ -233,7 +307,9 @@ static void check_target(const struct link *link)
     bool exists = wb_mem_peek(source, path, NULL, NULL);
     bool stranger = link->file->stranger[link->target];
     bool kept = (!exists && (!sim.deletes || stranger)) || (stranger && sim.keep);
-    if (link->asked == 0 || kept)
+    /* What came to the middle of a chain goes on by itself. */
+    bool unasked = link->asked == 0 && link->source == 0;
+    if (unasked || kept || link->file->rotten[link->target])
         return;
     if (link->end == WB_END_DEAD)
         sim_break(SIM_I8, "%s:%s is dead after all was healed", target, link->file->path);
@@ -245,6 +321,8 @@ void sim_check_end(void)
 {
     for (int32_t p = 0; p < SIM_PARTITIONS; p++)
         read_events(p);
+    for (int i = 0; i < sim.file_count && sim.chain; i++)
+        (void)link_of(sim_nodes[1], sim_nodes[2], wb_span_str(sim_file_at(i)->path));
     for (size_t i = 0; i < link_count && !sim.broken; i++)
         check_ended(&links[i]);
     for (size_t i = 0; i < link_count && !sim.broken; i++)

@@ -26,7 +26,7 @@ void sim_log_begin(void)
         topics[i].partition_count = counts[i];
         for (int p = 0; p < SIM_PARTITIONS; p++) {
             struct sim_partition *partition = &topics[i].partitions[p];
-            partition->count = partition->stable = 0;
+            partition->count = partition->stable = partition->start = 0;
         }
     }
     sim_groups_begin();
@@ -129,6 +129,17 @@ void sim_log_compact(void)
     compact(&topics[topic].partitions[partition]);
 }
 
+void sim_log_retain(void)
+{
+    static const enum wb_topic which[] = {WB_TOPIC_EVENTS, WB_TOPIC_TASKS, WB_TOPIC_TRANSFERS,
+                                          WB_TOPIC_VERDICTS};
+    struct sim_topic *topic = &topics[which[sim_below(SIM_FAULTS, 4)]];
+    int32_t number = (int32_t)sim_below(SIM_FAULTS, topic->partition_count);
+    int64_t start = sim_below(SIM_FAULTS, sim_groups_need(topic, number) + 1);
+    if (start > topic->partitions[number].start)
+        topic->partitions[number].start = start;
+}
+
 void sim_log_duplicate(void)
 {
     static const enum wb_topic which[] = {WB_TOPIC_TASKS, WB_TOPIC_TRANSFERS, WB_TOPIC_VERDICTS,
@@ -136,9 +147,11 @@ void sim_log_duplicate(void)
     struct sim_topic *topic = &topics[which[sim_below(SIM_FAULTS, 4)]];
     int32_t number = (int32_t)sim_below(SIM_FAULTS, topic->partition_count);
     const struct sim_partition *partition = &topic->partitions[number];
-    if (partition->count == 0)
+    if (partition->count == partition->start)
         return;
-    const struct sim_record record = partition->records[sim_below(SIM_FAULTS, partition->count)];
+    const struct sim_record record =
+        partition->records[partition->start +
+                           sim_below(SIM_FAULTS, partition->count - partition->start)];
     if (record.state == SIM_RECORD_VISIBLE)
         (void)sim_append(topic, number, record.key, record.value, 0, SIM_RECORD_VISIBLE);
 }

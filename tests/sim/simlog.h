@@ -29,6 +29,7 @@ struct sim_partition {
     int64_t count;
     int64_t room;
     int64_t stable; /* records before it are not open */
+    int64_t start;  /* what is before it was kept for long enough */
 };
 
 struct sim_topic {
@@ -52,6 +53,8 @@ int64_t sim_stable(struct sim_partition *partition);
 const struct sim_record *sim_newest(enum wb_topic topic, int32_t partition, struct wb_span key);
 /* Forgets at random what newer records of the same key replace. */
 void sim_log_compact(void);
+/* Forgets at random what all that read it have committed. */
+void sim_log_retain(void);
 /* Appends a random record of a topic once more. */
 void sim_log_duplicate(void);
 /* An outage: nothing is read or written. */
@@ -111,6 +114,8 @@ int64_t sim_group_committed(const struct sim_group *group, const struct sim_topi
 /* Offsets that a transaction holds open; 0: none. */
 void sim_group_hold(struct sim_group *group, const struct sim_topic *topic, int32_t partition,
                     uint32_t txn, int64_t offset);
+/* The first offset that a group which reads the topic has still to read; 0: it has read none. */
+int64_t sim_groups_need(const struct sim_topic *topic, int32_t partition);
 /* The transaction ended: its offsets count, or not. */
 void sim_groups_settle(uint32_t txn, bool commit);
 void sim_group_leave(struct wb_consumer *consumer);

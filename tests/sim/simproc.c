@@ -93,15 +93,9 @@ static void give_turn(void)
 
 /* ---- what a process calls ---- */
 
-static void maybe_stop(struct sim_proc *self)
+void sim_stop_ns(int64_t ns)
 {
-    int64_t ns = 0;
-    if (sim_fault(SIM_FAULT_STOP))
-        ns = sim_spread(SIM_FAULTS, SIM_MS, 30 * SIM_SECOND);
-    else if (sim_fault(SIM_FAULT_STOP_LONG))
-        ns = sim_spread(SIM_FAULTS, 10 * SIM_SECOND, 72 * SIM_HOUR);
-    if (ns == 0)
-        return;
+    struct sim_proc *self = running;
     sim_note_plain("stopped", ns / SIM_MS, 0);
     self->stopped = true;
     self->silent_ns = sim_now_ns();
@@ -109,6 +103,17 @@ static void maybe_stop(struct sim_proc *self)
     give_turn();
     self->stopped = false;
     self->silent_ns = -1;
+}
+
+static void maybe_stop(void)
+{
+    int64_t ns = 0;
+    if (sim_fault(SIM_FAULT_STOP))
+        ns = sim_spread(SIM_FAULTS, SIM_MS, 30 * SIM_SECOND);
+    else if (sim_fault(SIM_FAULT_STOP_LONG))
+        ns = sim_spread(SIM_FAULTS, 10 * SIM_SECOND, 72 * SIM_HOUR);
+    if (ns)
+        sim_stop_ns(ns);
 }
 
 bool sim_pause(void)
@@ -122,7 +127,7 @@ bool sim_pause(void)
             sim_kill(self);
             return false;
         }
-        maybe_stop(self);
+        maybe_stop();
     }
     if (!self->killed && !sim_chance(SIM_SCHEDULE, GO_ON_PER_MILLE)) {
         self->wake_ns = sim_now_ns();

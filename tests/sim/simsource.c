@@ -108,9 +108,10 @@ static void send_later(const struct later *one)
         later[later_count++] = *one;
 }
 
-/* A record that is no event. */
+/* Records that are none, among the events and where only planners write. */
 static void send_garbage(void)
 {
+    static const enum wb_topic changelogs[] = {WB_TOPIC_JOBS, WB_TOPIC_REPLICAS};
     uint8_t bytes[32];
     if (!sim_fault(SIM_FAULT_GARBAGE))
         return;
@@ -120,6 +121,10 @@ static void send_garbage(void)
     (void)sim_append(sim_topic(WB_TOPIC_EVENTS), (int32_t)sim_below(SIM_UPSTREAM, SIM_PARTITIONS),
                      wb_span_str("garbage"), wb_span_of(bytes, sizeof(bytes)), 0,
                      SIM_RECORD_VISIBLE);
+    for (size_t i = 0; i < 2; i++)
+        (void)sim_append(sim_topic(changelogs[i]), bytes[i] % SIM_PARTITIONS,
+                         wb_span_str("garbage"), wb_span_of(bytes, sizeof(bytes)), 0,
+                         SIM_RECORD_VISIBLE);
 }
 
 /* Tells of the file, in one of the ways in which such news travel. */
@@ -162,7 +167,7 @@ static void tell_surely(struct sim_file *file, int node)
         .file = file,
         .node = node,
         .partition = wb_home_partition(sim_nodes[node], wb_span_str(file->path), SIM_PARTITIONS),
-        .value = event_now(file, node, true, false)};
+        .value = event_now(file, node, true, file->misread)};
     send(&one);
     if (node == 0)
         file->dirty = false;
@@ -174,9 +179,9 @@ void sim_source_settle(void)
     for (int i = 0; i < sim.file_count; i++) {
         struct sim_file *file = sim_file_at(i);
         bool lost = file->stranger[1] || file->stranger[2] || sim_fault_happened(SIM_FAULT_CANCEL);
-        if (file->dirty || lost)
+        if (file->dirty || lost || file->misread)
             tell_surely(file, 0);
-        if (sim.chain && lost)
+        if (sim.chain && (lost || file->misread))
             tell_surely(file, 1);
     }
 }
@@ -256,16 +261,33 @@ static void change(struct sim_file *file)
         sim_check_source(file);
 }
 
+void sim_source_change(int index)
+{
+    struct sim_file *file = sim_file_at(index);
+    if (file->state_count > SIM_STATES_MOST / 2)
+        return;
+    change(file);
+    tell(file);
+}
+
+static void flood(void)
+{
+    for (int i = 0; i < sim.file_count; i++) {
+        write_new(sim_file_at(i));
+        tell_surely(sim_file_at(i), 0);
+    }
+}
+
 void sim_source_main(struct sim_proc *proc)
 {
     int64_t changes = 1 + sim_spread(SIM_UPSTREAM, 1, 14);
     int64_t pace_ns = sim_spread(SIM_UPSTREAM, SIM_MS, 20 * SIM_SECOND);
     (void)proc;
+    if (sim.flood)
+        flood();
     while (!sim.over && sim.chaos) {
         if (changes > 0) {
-            struct sim_file *file = sim_file_at((int)sim_below(SIM_UPSTREAM, sim.file_count));
-            change(file);
-            tell(file);
+            sim_source_change((int)sim_below(SIM_UPSTREAM, sim.file_count));
             send_garbage();
             changes--;
         }

@@ -14,6 +14,9 @@ struct txn_id {
     int32_t epoch;
     uint32_t open; /* number of the transaction; 0: none */
     int64_t begun_ns;
+    uint32_t ending; /* one whose records wait for their markers; 0: none */
+    bool commits;    /* its end */
+    int64_t marked_ns;
 };
 
 struct delivery {
@@ -70,19 +73,39 @@ static bool end_in(struct sim_topic *topic, int32_t number, uint32_t txn, bool c
     return any;
 }
 
-static void end_txn(struct txn_id *id, bool commit)
+/* Records of all partitions become visible, or will never be. */
+static void mark(struct txn_id *id)
 {
     const struct wb_span none = wb_span_of(NULL, 0);
-    uint32_t txn = id->open;
+    uint32_t txn = id->ending;
     if (!txn)
         return;
-    id->open = 0;
+    id->ending = 0;
     for (int t = 0; t < WB_TOPIC_COUNT; t++) {
         struct sim_topic *topic = sim_topic((enum wb_topic)t);
         for (int32_t p = 0; p < topic->partition_count; p++)
-            if (end_in(topic, p, txn, commit))
+            if (end_in(topic, p, txn, id->commits))
                 (void)sim_append(topic, p, none, none, txn, SIM_RECORD_MARKER);
     }
+    sim_log_changed();
+}
+
+/* The end is decided at once for all; markers come to the partitions one after the other, that of
+ * the offsets maybe first. Nobody begins a transaction of that name before all are there. */
+static void end_txn(struct txn_id *id, bool commit)
+{
+    uint32_t txn = id->open;
+    mark(id);
+    if (!txn)
+        return;
+    id->open = 0;
+    id->ending = txn;
+    id->commits = commit;
+    id->marked_ns = sim_now_ns();
+    if (sim_fault(SIM_FAULT_SLOW_MARKERS))
+        id->marked_ns += sim_spread(SIM_FAULTS, SIM_MS, 5 * SIM_SECOND);
+    else
+        mark(id);
     sim_groups_settle(txn, commit);
     sim_note(commit ? "committed" : "aborted", wb_span_str(id->name), txn, 0);
     sim_log_changed();
@@ -90,11 +113,14 @@ static void end_txn(struct txn_id *id, bool commit)
 
 void sim_txns_tick(void)
 {
-    for (size_t i = 0; i < id_count; i++)
+    for (size_t i = 0; i < id_count; i++) {
+        if (ids[i].ending && sim_now_ns() >= ids[i].marked_ns)
+            mark(&ids[i]);
         if (ids[i].open && sim_now_ns() - ids[i].begun_ns > TXN_TIMEOUT_SECONDS * SIM_SECOND) {
             end_txn(&ids[i], false);
             ids[i].epoch++;
         }
+    }
 }
 
 static struct txn_id *id_named(const char *name)
@@ -259,6 +285,7 @@ enum wb_rc wb_txn_begin(struct wb_producer *producer, struct wb_err *err)
         return WB_ERROR;
     if (producer->txn)
         return wb_err_at(err, WB_SCOPE_LOG, "", WB_CAT_INTERNAL, "a transaction is open already");
+    mark(producer->id);
     producer->txn = producer->id->open = ++last_txn;
     producer->id->begun_ns = sim_now_ns();
     return WB_OK;

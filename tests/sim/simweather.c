@@ -55,6 +55,8 @@ static void log_trouble(void)
         sim_log_duplicate();
     if (sim_fault(SIM_FAULT_COMPACT))
         sim_log_compact();
+    if (sim_fault(SIM_FAULT_RETENTION))
+        sim_log_retain();
     if (sim_fault(SIM_FAULT_KICK))
         sim_groups_kick();
     if (sim_fault(SIM_FAULT_LOG_DOWN)) {
@@ -69,6 +71,8 @@ static void operator(void)
 {
     if (sim_fault(SIM_FAULT_RULE))
         sim_rules_set();
+    if (sim.fan_out && sim_fault(SIM_FAULT_TARGETS))
+        sim_targets_change();
     if (sim_fault(SIM_FAULT_CANCEL))
         sim_cancel_set();
     if (sim_fault(SIM_FAULT_PAUSE)) {
@@ -78,11 +82,26 @@ static void operator(void)
     }
 }
 
-/* Somebody puts a file of his own where a copy belongs: other bytes, or the very same ones. On the
- * middle of a chain it would be the source of the next copy. */
+/* On the middle of a chain it would be the source of the next copy. */
+static int end_of_rules(void)
+{
+    return sim.chain ? 2 : 1 + (int)sim_below(SIM_FAULTS, SIM_NODES - 1);
+}
+
+/* The medium forgets: nobody is told, and nothing but the bytes shows it. */
+static void rot(void)
+{
+    int node = end_of_rules();
+    struct sim_file *file = sim_file_at((int)sim_below(SIM_FAULTS, sim.file_count));
+    if (!file->stranger[node] && sim_fault(SIM_FAULT_ROT))
+        file->rotten[node] |=
+            wb_mem_flip(sim_nodes[node], WB_PLACE_FINAL, wb_span_str(file->path), true);
+}
+
+/* Somebody puts a file of his own where a copy belongs: other bytes, or the very same ones. */
 static void stranger(void)
 {
-    int node = sim.chain ? 2 : 1 + (int)sim_below(SIM_FAULTS, SIM_NODES - 1);
+    int node = end_of_rules();
     struct sim_file *file = sim_file_at((int)sim_below(SIM_FAULTS, sim.file_count));
     struct wb_span path = wb_span_str(file->path);
     struct wb_span bytes = wb_span_str("a stranger's");
@@ -97,18 +116,36 @@ static void stranger(void)
     }
     wb_mem_put(sim_nodes[node], path, WB_FILE_REGULAR, bytes, stat.version.mtime_ns, false);
     file->stranger[node] = true;
+    file->rotten[node] = false;
     sim_note("stranger", path, node, (int64_t)bytes.len);
+}
+
+/* One node is away once. */
+static void outage(void)
+{
+    int node = (int)sim_below(SIM_FAULTS, SIM_NODES);
+    sim_sleep_ns(sim_spread(SIM_FAULTS, SIM_MS, 10 * SIM_SECOND));
+    if (!sim.chaos)
+        return;
+    wb_mem_mount(sim_nodes[node], WB_MEM_AWAY);
+    sim_sleep_ns(sim_spread(SIM_FAULTS, 10 * SIM_SECOND, 60 * SIM_SECOND));
+    wb_mem_mount(sim_nodes[node], WB_MEM_MOUNTED);
 }
 
 void sim_weather_main(struct sim_proc *proc)
 {
     int64_t pace_ns = sim_spread(SIM_FAULTS, 10 * SIM_MS, 10 * SIM_SECOND);
     (void)proc;
+    if (sim.outage) {
+        outage();
+        return;
+    }
     while (!sim.over && sim.chaos) {
         sim_sleep_ns(sim_spread(SIM_FAULTS, SIM_MS, pace_ns));
         node_trouble();
         log_trouble();
         stranger();
+        rot();
         operator();
     }
 }

@@ -7,7 +7,12 @@
 #include "core/base/clock.h"
 #include "tests/sim/simcheck.h"
 
-enum { CHAOS_STEPS_MOST = 6000, HEAL_STEPS_MOST = 60000, SEED_ARENA = 256 * 1024 * 1024 };
+enum {
+    OUTAGE_ATTEMPTS = 3,
+    CHAOS_STEPS_MOST = 6000,
+    HEAL_STEPS_MOST = 60000,
+    SEED_ARENA = 256 * 1024 * 1024
+};
 
 struct sim_world sim;
 
@@ -17,13 +22,16 @@ const char *sim_invariant_name(enum sim_invariant invariant)
 {
     static const char *const names[SIM_INVARIANTS] = {
         [SIM_HOLDS] = "all hold",
+        [SIM_ONCE] = "fencing: a name was staged under twice",
         [SIM_I1] = "I1 a final name holds what the source never held",
         [SIM_I2] = "I2 published without proof",
         [SIM_I3] = "I3 an event did not end exactly once",
+        [SIM_TWO] = "I4 two instances of a file may be published at once",
         [SIM_I4] = "I4 back to an older version",
         [SIM_I6] = "I6 outside a node's root",
         [SIM_I7] = "I7 more in flight than the window allows",
         [SIM_I8] = "I8 the backlog does not drain",
+        [SIM_DEADLINE] = "I8 a deadline passed and nobody asked",
         [SIM_STRANGER] = "a stranger's file was removed",
         [SIM_PLANNER] = "the planner ended",
     };
@@ -110,7 +118,7 @@ static void put_rule(const char *name, const char *source, const char *const *ta
     rule.options.keep = sim.keep;
     rule.options.sha256 = sim_chance(SIM_SCHEDULE, 250);
     rule.options.medium = sim_chance(SIM_SCHEDULE, 250);
-    rule.attempts = (int32_t)sim_spread(SIM_SCHEDULE, 2, 16);
+    rule.attempts = sim.outage ? OUTAGE_ATTEMPTS : (int32_t)sim_spread(SIM_SCHEDULE, 2, 16);
     rule.updated_ms = wb_clock_wall_ms();
     (void)snprintf(key, sizeof(key), "rule/%s", name);
     put_record(WB_TOPIC_SETTINGS, key, WB_RECORD_RULE, &rule);
@@ -121,9 +129,16 @@ void sim_rules_set(void)
     const char *const to_b[] = {sim_nodes[1]};
     const char *const to_both[] = {sim_nodes[1], sim_nodes[2]};
     const char *const to_c[] = {sim_nodes[2]};
-    put_rule("first", sim_nodes[0], sim.fan_out ? to_both : to_b, sim.fan_out ? 2 : 1);
+    bool both = sim.fan_out && !sim.narrow;
+    put_rule("first", sim_nodes[0], both ? to_both : to_b, both ? 2 : 1);
     if (sim.chain)
         put_rule("second", sim_nodes[1], to_c, 1);
+}
+
+void sim_targets_change(void)
+{
+    sim.narrow = !sim.narrow;
+    sim_rules_set();
 }
 
 /* ---- what operators hold up or call off ---- */
@@ -173,10 +188,19 @@ static void set_up_shape(void)
 {
     int64_t shape = sim_below(SIM_SCHEDULE, 4);
     sim.fan_out = shape == 1;
+    sim.narrow = false;
     sim.chain = shape == 2;
     sim.deletes = sim_chance(SIM_SCHEDULE, 750);
     sim.keep = sim_chance(SIM_SCHEDULE, 150);
-    sim.file_count = 1 + (int)sim_below(SIM_SCHEDULE, SIM_FILES_MOST);
+    sim.flood = sim_chance(SIM_SCHEDULE, 40);
+    sim.outage = sim_chance(SIM_SCHEDULE, 60);
+    sim.file_count = sim.flood ? SIM_FILES_MOST : 1 + (int)sim_below(SIM_SCHEDULE, SIM_FILES_USUAL);
+    if (sim.outage)
+        set(WB_OPT_BACKOFF, "1s..4s");
+    if (sim.flood) {
+        set(WB_OPT_WINDOW_TASKS, "1");
+        set(WB_OPT_BATCH_FILES, "1");
+    }
     sim.planners = 1 + (int)sim_below(SIM_SCHEDULE, 3);
     sim.transfers = 1 + (int)sim_below(SIM_SCHEDULE, 3);
     sim.verifiers = 1 + (int)sim_below(SIM_SCHEDULE, 2);
@@ -235,6 +259,8 @@ static void drain(void)
     for (int i = 0; i < HEAL_STEPS_MOST && !sim.broken; i++, sim.steps++) {
         if (i % 16 == 0 && is_quiet())
             return;
+        if (i % 16 == 0)
+            sim_check_deadlines();
         if (!sim_step(until_ns))
             break;
     }
@@ -248,8 +274,11 @@ static void heal(void)
     sim_note_plain("healed", 0, 0);
     sim_faults_end();
     sim.chaos = false;
+    sim.healed_ms = wb_clock_wall_ms();
     sim_weather_heal();
     sim_wake_all();
+    if (sim.narrow)
+        sim_targets_change();
     for (int i = 0; i < SIM_PROCS_MOST; i++)
         if (sim_proc_at(i))
             sim_proc_at(i)->skew_ms = 0;
@@ -275,8 +304,8 @@ void sim_run(const struct sim_options *options)
     sim_trace_begin(options->trace);
     set_up_config();
     sim_share_begin();
-    sim_faults_begin(options->calm, options->suppressed, options->suppressed_count);
     set_up_shape();
+    sim_faults_begin(options);
     sim_log_begin();
     sim_store_begin();
     sim_check_begin();

@@ -1,7 +1,8 @@
 /* Runs seeds of the simulator, many at once by default.
  *
- *   test_sim [--seeds N] [--long MINUTES] [--jobs N] [--coverage] [--keep-going]
+ *   test_sim [--seeds N] [--long MINUTES] [--jobs N] [--coverage] [--keep-going] [--brief]
  *   test_sim --seed N [--trace] [--calm] [--shrink] [--without D,D,…]
+ *   both: [--strong FAULT,FAULT,…], named as in simfault.c: at their strongest in every seed
  *
  * WB_SIM_SEEDS says how many seeds, WB_SEED which ones. */
 #include <getopt.h>
@@ -47,6 +48,7 @@ struct arguments {
     bool shrink;
     bool coverage;
     bool keep_going; /* tells of each seed that fails and does not stop */
+    bool brief;      /* says which seed fails and how, no more: it is known to */
     uint64_t first;
     uint64_t seeds;
     double minutes;
@@ -172,12 +174,13 @@ static void report_failed(const struct arguments *arguments)
     struct sim_options options = arguments->options;
     int broken = atomic_load(&shared->broken);
     options.seed = atomic_load(&shared->failed);
-    (void)printf(
-        "seed %llu: %s\nrun it alone: build/release/tests/sim/test_sim --seed %llu --trace\n",
-        (unsigned long long)options.seed,
-        broken == SIM_INVARIANTS ? "crashed or hung"
-                                 : sim_invariant_name((enum sim_invariant)broken),
-        (unsigned long long)options.seed);
+    (void)printf("seed %llu: %s\n", (unsigned long long)options.seed,
+                 broken == SIM_INVARIANTS ? "crashed or hung"
+                                          : sim_invariant_name((enum sim_invariant)broken));
+    if (arguments->brief)
+        return;
+    (void)printf("run it alone: build/release/tests/sim/test_sim --seed %llu --trace\n",
+                 (unsigned long long)options.seed);
     if (broken != SIM_INVARIANTS)
         sim_shrink(&options, (enum sim_invariant)broken, stdout);
 }
@@ -190,7 +193,7 @@ static int run_many(const struct arguments *arguments)
         abort();
     sim_cover_begin(shared->cells);
     atomic_store(&shared->next, arguments->first);
-    bool same = check_twice(arguments);
+    bool same = arguments->brief || check_twice(arguments);
     run_jobs(arguments);
     double took_s = now_s() - begun_s;
     uint64_t done = atomic_load(&shared->done);
@@ -249,6 +252,20 @@ static void parse_without(struct arguments *arguments, const char *text)
     arguments->options.suppressed_count = count;
 }
 
+static void parse_strong(struct arguments *arguments, const char *text)
+{
+    for (const char *at = text; *at;) {
+        size_t len = strcspn(at, ",");
+        enum sim_fault fault = sim_fault_named(at, len);
+        if (fault == SIM_FAULT_COUNT) {
+            (void)fprintf(stderr, "test_sim: there is no fault \"%.*s\"\n", (int)len, at);
+            exit(2);
+        }
+        arguments->options.strong |= (uint64_t)1 << fault;
+        at += at[len] ? len + 1 : len;
+    }
+}
+
 static const struct option long_options[] = {{"seed", required_argument, NULL, 's'},
                                              {"seeds", required_argument, NULL, 'n'},
                                              {"long", required_argument, NULL, 'l'},
@@ -256,9 +273,11 @@ static const struct option long_options[] = {{"seed", required_argument, NULL, '
                                              {"coverage", no_argument, NULL, 'c'},
                                              {"trace", no_argument, NULL, 't'},
                                              {"keep-going", no_argument, NULL, 'g'},
+                                             {"brief", no_argument, NULL, 'b'},
                                              {"calm", no_argument, NULL, 'q'},
                                              {"shrink", no_argument, NULL, 'k'},
                                              {"without", required_argument, NULL, 'w'},
+                                             {"strong", required_argument, NULL, 'o'},
                                              {NULL, 0, NULL, 0}};
 
 static bool parse(int argc, char **argv, struct arguments *arguments)
@@ -289,6 +308,9 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
         case 'g':
             arguments->keep_going = true;
             break;
+        case 'b':
+            arguments->brief = true;
+            break;
         case 'q':
             arguments->options.calm = true;
             break;
@@ -297,6 +319,9 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
             break;
         case 'w':
             parse_without(arguments, optarg);
+            break;
+        case 'o':
+            parse_strong(arguments, optarg);
             break;
         default:
             return false;

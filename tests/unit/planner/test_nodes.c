@@ -62,7 +62,31 @@ static void fail_at_b(struct fixture *fixture)
                                      .target = "b",
                                      .results = &result,
                                      .result_count = 1};
-    (void)wb_nodes_outcome(&fixture->shell, &report, 0, WB_INPUT_REPORT);
+    (void)wb_nodes_outcome(&fixture->shell, &report, &result, NULL, WB_INPUT_REPORT);
+}
+
+/* Two files of one task, of which the first says nothing of the target. */
+static void a_failure_counts_behind_one_at_the_other_node(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct wb_side_state *target = &fixture->b->side[WB_SIDE_TARGET];
+    struct wb_err at_source = {.scope = WB_SCOPE_SOURCE, .category = WB_CAT_IO, .retryable = true};
+    struct wb_err at_target = {
+        .scope = WB_SCOPE_TARGET, .category = WB_CAT_UNREACHABLE, .retryable = true};
+    struct wb_result results[3] = {
+        {.error = &at_source}, {.error = &at_target}, {.error = &at_target}};
+    const struct wb_report report = {.op = WB_OP_COPY,
+                                     .source = "a",
+                                     .from = "",
+                                     .target = "b",
+                                     .results = results,
+                                     .result_count = 3};
+    for (size_t i = 0; i < 3; i++) {
+        results[i].started_ms = fixture->shell.now_ms - 10;
+        (void)wb_nodes_outcome(&fixture->shell, &report, &results[i], i ? &results[i - 1] : NULL,
+                               WB_INPUT_REPORT);
+    }
+    assert_int_equal(target->failures, 1);
 }
 
 static void a_turn_that_is_undone_counts_once(void **state)
@@ -100,6 +124,8 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test_setup_teardown(a_turn_that_is_undone_counts_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_counts_behind_one_at_the_other_node, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_probe_of_an_unknown_node_says_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(all, NULL, NULL);

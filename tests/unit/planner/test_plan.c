@@ -51,20 +51,26 @@ static void what_is_proved_is_not_copied_again(void **state)
     assert_string_equal(drive->link.replica->tag, "tag");
 }
 
+static void event_with_digest(struct drive *drive, const struct wb_version *version,
+                              struct wb_span sha256)
+{
+    struct wb_event_ref ref = {.id = "e",
+                               .offset = drive->offset++,
+                               .kind = WB_EVENT_WRITTEN,
+                               .claim = *version,
+                               .sha256 = sha256,
+                               .mime = "",
+                               .count = 1};
+    step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
+}
+
 static void a_claimed_digest_is_checked_even_of_a_proved_version(void **state)
 {
     static const uint8_t digest[32] = {1};
     struct drive *drive = *state;
     struct wb_version version = version_of(100, "v1");
     replicate(drive, "i1", &version);
-    struct wb_event_ref ref = {.id = "e",
-                               .offset = drive->offset++,
-                               .kind = WB_EVENT_WRITTEN,
-                               .claim = version_of(100, "v1"),
-                               .sha256 = wb_span_of(digest, sizeof(digest)),
-                               .mime = "",
-                               .count = 1};
-    step(drive, (struct wb_input){.kind = WB_INPUT_EVENT, .event = &ref});
+    event_with_digest(drive, &version, wb_span_of(digest, sizeof(digest)));
     give(drive);
     check_asked(drive, WB_OP_COPY, "");
     assert_null(drive->outbox.first_intent->file.known);
@@ -236,6 +242,21 @@ static void an_event_for_the_version_being_copied_is_absorbed(void **state)
     assert_null(drive->link.job);
     assert_int_equal(drive->link.replica->event_offset, 1);
     assert_int_equal(drive->link.replica->event_count, 2);
+}
+
+static void an_event_that_claims_a_digest_is_not_absorbed_unchecked(void **state)
+{
+    static const uint8_t digest[32] = {1};
+    struct drive *drive = *state;
+    struct wb_version version = version_of(120, "v2");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    event_with_digest(drive, &version, wb_span_of(digest, sizeof(digest)));
+    copied(drive, "i1");
+    matched(drive, "i1", &version);
+    published(drive, "i1");
+    check_state(drive, WB_JOB_WAITING);
+    assert_int_equal(drive->link.job->event.sha256.len, 32);
 }
 
 static void errors_are_retried_within_a_budget_then_dead_with_the_reason(void **state)
@@ -414,6 +435,7 @@ int main(void)
         PLAN_TEST(a_late_copy_of_the_version_before_does_not_serve_a_newer_event),
         PLAN_TEST(an_event_that_comes_between_two_tries_is_not_served_by_the_first),
         PLAN_TEST(an_event_for_the_version_being_copied_is_absorbed),
+        PLAN_TEST(an_event_that_claims_a_digest_is_not_absorbed_unchecked),
         PLAN_TEST(errors_are_retried_within_a_budget_then_dead_with_the_reason),
         PLAN_TEST(a_permanent_error_is_dead_at_once),
         PLAN_TEST(a_delete_looks_at_the_source_first),
