@@ -9,9 +9,6 @@
 
 enum { HOST_MAX = 512, NAME_MAX_BYTES = 63, NAME_LEAST_BYTES = 3 };
 
-const char *const wb_s3_options[] = {"endpoint", "region", "style", "storage_class",
-                                     "insecure", "ca",     NULL};
-
 struct options {
     const char *endpoint;
     const char *region;
