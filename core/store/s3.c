@@ -74,6 +74,12 @@ static enum wb_rc file_read(struct wb_file *file, int64_t offset, void *buffer, 
                         : wb_s3_read_bytes(file, offset, buffer, len, ret_len, err);
 }
 
+static void file_expect(struct wb_file *file, int64_t offset, int64_t length)
+{
+    if (!writes(file))
+        wb_s3_read_expect(file, offset, length);
+}
+
 /* Of what is written nothing is there until its range is done. */
 static enum wb_rc file_next_data(struct wb_file *file, int64_t offset, int64_t *ret_start,
                                  int64_t *ret_end, struct wb_err *err)
@@ -138,6 +144,7 @@ static const struct wb_store_ops ops = {
     .remove = wb_s3_remove,
     .sweep = wb_s3_sweep,
     .file_stat = file_stat,
+    .file_expect = file_expect,
     .file_read = file_read,
     .file_next_data = file_next_data,
     .file_xattrs = file_xattrs,

@@ -278,6 +278,8 @@ enum wb_rc wb_s3_read_stat(struct wb_file *file, struct wb_stat *ret,
                            struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_s3_read_bytes(struct wb_file *file, int64_t offset, void *buffer, size_t len,
                             size_t *ret_len, struct wb_err *err) WB_MUST_USE;
+/* The next window need not go beyond. */
+void wb_s3_read_expect(struct wb_file *file, int64_t offset, int64_t length);
 enum wb_rc wb_s3_read_xattrs(struct wb_file *file, struct wb_buf *xattrs,
                              struct wb_err *err) WB_MUST_USE;
 void wb_s3_read_close(struct wb_file *file);
