@@ -13,6 +13,7 @@ static void store_close(struct wb_store *base)
     struct s3_store *store = s3_of(base);
     wb_s3_free_options(store);
     (void)pthread_mutex_destroy(&store->lock);
+    (void)pthread_mutex_destroy(&store->marking);
     free(store);
 }
 
@@ -173,6 +174,7 @@ enum wb_rc wb_s3_new(const char *node, const char *rest, const char *const *opti
     };
     (void)snprintf(store->base.name, sizeof(store->base.name), "%s", node);
     (void)pthread_mutex_init(&store->lock, NULL);
+    (void)pthread_mutex_init(&store->marking, NULL);
     wb_crc64_init(&store->crc64);
     if (wb_s3_set_options(store, rest, options, secret, config, err) != WB_OK ||
         look(store, err) != WB_OK)
