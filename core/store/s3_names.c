@@ -25,7 +25,7 @@ static const char *name_fault(const struct s3_store *store, struct wb_span path)
     bool controls = false;
     for (size_t i = 0; i < path.len; i++)
         controls |= path.data[i] < 0x20 || path.data[i] == 0x7f;
-    if (!store->probed)
+    if (!atomic_load(&store->probed))
         return NULL;
     if (!store->traits.any_bytes && !wb_utf8_valid(path))
         return "the server keeps no names that are not UTF-8";

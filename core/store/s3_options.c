@@ -23,11 +23,13 @@ enum { COUNT = 6 };
 const char *const wb_s3_options[] = {"endpoint", "region", "style", "storage_class",
                                      "insecure", "ca",     NULL};
 
-/* In the same order. */
-static const struct {
+struct known {
     size_t place;
     const char *fallback;
-} known[COUNT] = {
+};
+
+/* In the same order. */
+static const struct known known[COUNT] = {
     {offsetof(struct options, endpoint), ""},   {offsetof(struct options, region), "us-east-1"},
     {offsetof(struct options, style), "auto"},  {offsetof(struct options, storage_class), ""},
     {offsetof(struct options, insecure), "no"}, {offsetof(struct options, ca), NULL},
