@@ -140,8 +140,10 @@ static bool mtime_parse(const char *text, int64_t *ret_ns)
     int64_t unit = NS_PER_S / 10;
     for (end += *end == '.'; isdigit((unsigned char)*end); end++, unit /= 10)
         ns += (*end - '0') * unit;
+    if (*end)
+        return false;
     *ret_ns = negative ? -ns : ns;
-    return *end == 0;
+    return true;
 }
 
 static const char *mtime_of(const struct wb_http_reply *reply)
