@@ -214,7 +214,8 @@ run_rclone_s3() {
     run_rclone s3 "$1"
 }
 
-# Listings are hardly remembered: what the tests do in its folder is seen at once. (0 makes it spin.)
+# Listings are hardly remembered: what the tests do in its folder is seen at once. (0 makes it
+# spin.)
 run_rclone() {
     local folder
     folder=$(own "$2")

@@ -171,14 +171,24 @@ static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item
     return WB_OK;
 }
 
+/* Which of them failed to sync is not known, and the next sync of the file system would say yes. */
+static void discard_all(struct posix_store *store, const struct wb_publish *items, size_t count)
+{
+    struct wb_err ignored;
+    for (size_t i = 0; i < count; i++)
+        (void)!wb_posix_drop(store, items[i].instance, false, &ignored);
+}
+
 enum wb_rc wb_posix_publish(struct wb_store *base, struct wb_publish *items, size_t count,
                             struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     char shown[SHOWN_MAX];
     bool each = count <= ONE_BY_ONE_MOST;
-    if (!each && wb_posix_sync_all(store, err) != WB_OK)
+    if (!each && wb_posix_sync_all(store, err) != WB_OK) {
+        discard_all(store, items, count);
         return WB_ERROR;
+    }
     for (size_t i = 0; i < count; i++) {
         items[i].rc = publish_one(store, &items[i], each, &items[i].err);
         if (items[i].rc != WB_OK)
