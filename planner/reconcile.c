@@ -71,8 +71,10 @@ static enum wb_rc fill(struct wb_shell *shell, const struct wb_loaded *known,
         own.id = wb_arena_printf(shell->arena, "fill-%016llx", (unsigned long long)wb_random_u64());
         own.accepted_ms = shell->now_ms;
         own.count = 1;
-        if (other->link.replica && other->link.replica->event_offset > own.offset)
+        if (other->link.replica && other->link.replica->event_offset >= own.offset) {
             own.offset = other->link.replica->event_offset;
+            own.count = 0; /* it ended there once */
+        }
         if (wb_link_step(shell, other, &input, err) != WB_OK)
             return WB_ERROR;
     }
