@@ -1,4 +1,4 @@
-/* Jobs that wait, and the lane that they wait in. */
+/* Jobs that wait or fly, and the lane that they count in. */
 #include "tests/check.h"
 
 #include "planner/shell.h"
