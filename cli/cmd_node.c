@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/limits.h"
 #include "cli/lists.h"
 #include "cli/out.h"
 #include "cli/render.h"
@@ -85,15 +86,17 @@ static enum wb_rc read_node(const struct wb_cli *cli, struct wb_arena *arena, st
     return wb_store_check_url(node->url, option_words(node, arena), err);
 }
 
-/* Says on stderr where the node can only be a source. */
-static void warn_read_only(const struct wb_node *node, const struct wb_store *store)
+/* Says on stderr what is not to be expected of the node. */
+static void warn_limits(const struct wb_node *node, const struct wb_store *store)
 {
     static const char scheme[] = "file://";
+    const char *list[WB_LIMITS_MOST];
+    struct wb_store_caps caps = store->caps;
     bool local = strncmp(node->url, scheme, sizeof(scheme) - 1) == 0;
-    if (store->caps.writes && (!local || access(node->url + sizeof(scheme) - 1, W_OK) == 0))
-        return;
-    (void)fprintf(stderr, "waybill: \"%s\" cannot be written to; it can be a source only\n",
-                  node->url);
+    caps.writes &= !local || access(node->url + sizeof(scheme) - 1, W_OK) == 0;
+    size_t count = wb_limits_of(&caps, list);
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(stderr, "waybill: \"%s\" %s\n", node->url, list[i]);
 }
 
 static enum wb_rc look_at(const struct wb_cli *cli, const struct wb_node *node,
@@ -101,11 +104,11 @@ static enum wb_rc look_at(const struct wb_cli *cli, const struct wb_node *node,
 {
     struct wb_store *store WB_AUTO(wb_store_close) = NULL;
     int64_t free_bytes = -1;
-    if (wb_store_open(node->name, node->url, option_words(node, arena), cli->config, &store, err) !=
-            WB_OK ||
+    if (wb_store_open(node->name, node->url, option_words(node, arena), node->secret, cli->config,
+                      &store, err) != WB_OK ||
         wb_store_check(store, &free_bytes, err) != WB_OK)
         return WB_ERROR;
-    warn_read_only(node, store);
+    warn_limits(node, store);
     return WB_OK;
 }
 

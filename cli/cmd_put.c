@@ -414,7 +414,11 @@ static int outcome(const struct put *put)
 
 static int failure(const struct put *put, const struct wb_err *err)
 {
-    int code = wb_cli_fail(put->cli, err);
+    bool waited = put->follow && err->category == WB_CAT_TIMEOUT && err->scope != WB_SCOPE_LOG;
+    int code = wb_cli_fail_hint(put->cli, err,
+                                waited ? "they go on without us; `waybill get jobs` tells what "
+                                         "holds them up"
+                                       : NULL);
     if (err->category != WB_CAT_CANCELLED)
         return code;
     return strcmp(err->code, "SIGTERM") == 0 ? EXIT_SIGTERM : EXIT_SIGINT;
@@ -473,10 +477,10 @@ const struct wb_command wb_cmd_put = {
     .group = "publish",
     .summary = "publish that files were written or deleted",
     .help = "Sends one event a file; devices, sockets and fifos below a folder are passed over.\n"
-            "What is already proved at the same version is not copied again. With --wait the exit "
-            "code is 0 only when every copy is proved: 3 when some\n"
-            "are dead or could not be published (each is told with its reason), 8 when --timeout\n"
-            "came first. JSON events have the fields of a FileEvent: node, path or path_b64,\n"
+            "What is already proved at the same version is not copied again. With --wait the exit\n"
+            "code is 0 only when every copy is proved: 3 when some are dead or could not be\n"
+            "published (each is told with its reason), 8 when --timeout came first.\n"
+            "JSON events have the fields of a FileEvent: node, path or path_b64,\n"
             "kind, and id, time, size, mtime, etag, digest, mime, attributes where they are\n"
             "known; a line with another field, or of a node that is not there, is not sent.\n\n"
             "examples:\n"

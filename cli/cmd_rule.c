@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/stage/registry.h"
+#include "core/wire/codec.h"
 #include "planner/rules.h"
 
 enum { TARGETS_MOST = 64, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4 };
@@ -132,8 +133,26 @@ static enum wb_rc check_against(struct wb_registry *registry, const struct wb_ru
     return wb_roots_check(nodes, node_count, rules, count, rule, err);
 }
 
+/* As records, but for the time: no field can be forgotten. */
+static enum wb_rc same_rule(const struct wb_rule *rule, const struct wb_rule *former,
+                            bool *ret_same, struct wb_err *err)
+{
+    struct wb_codec *codec WB_AUTO(wb_codec_free) = NULL;
+    struct wb_buf one WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    struct wb_buf other WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    struct wb_rule now = *former;
+    now.updated_ms = rule->updated_ms;
+    if (wb_codec_new(&codec, err) != WB_OK ||
+        wb_codec_encode(codec, WB_RECORD_RULE, rule, &one, err) != WB_OK ||
+        wb_codec_encode(codec, WB_RECORD_RULE, &now, &other, err) != WB_OK)
+        return WB_ERROR;
+    *ret_same = wb_span_eq(wb_buf_span(&one), wb_buf_span(&other));
+    return WB_OK;
+}
+
 static int run_set(struct wb_cli *cli)
 {
+    bool same = false;
     struct wb_err err;
     struct wb_rule rule = {0};
     struct wb_rule *former = NULL;
@@ -148,10 +167,12 @@ static int run_set(struct wb_cli *cli)
                                     ? "`waybill node ls` lists the nodes, `waybill node add` adds"
                                     : NULL);
     bool known = wb_registry_rule(registry, rule.name, arena, &former, &err) == WB_OK;
-    if (!cli->dry_run && wb_registry_put_rule(cli->config, &rule, &err) != WB_OK)
+    if (known && same_rule(&rule, former, &same, &err) != WB_OK)
         return wb_cli_fail(cli, &err);
-    wb_out_done(cli, known ? "changed" : "added", rule.name, "rule %s %s", rule.name,
-                known ? "changed" : "added");
+    if (!cli->dry_run && !same && wb_registry_put_rule(cli->config, &rule, &err) != WB_OK)
+        return wb_cli_fail(cli, &err);
+    const char *done = same ? "unchanged" : known ? "changed" : "added";
+    wb_out_done(cli, done, rule.name, "rule %s %s", rule.name, done);
     return 0;
 }
 

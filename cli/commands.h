@@ -19,6 +19,7 @@ extern const struct wb_command wb_cmd_topics_init;
 extern const struct wb_command wb_cmd_topics_check;
 extern const struct wb_command wb_cmd_node_add;
 extern const struct wb_command wb_cmd_node_ls;
+extern const struct wb_command wb_cmd_node_test;
 extern const struct wb_command wb_cmd_node_drain;
 extern const struct wb_command wb_cmd_node_undrain;
 extern const struct wb_command wb_cmd_node_rm;

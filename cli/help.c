@@ -65,7 +65,7 @@ void wb_help_program(FILE *out)
     (void)fprintf(
         out, "\nexit codes: 0 done, 1 internal, 2 usage or configuration, 3 some files failed,\n"
              "4 not found, 5 differences found, 6 Kafka unreachable, 7 a node unreachable,\n"
-             "8 a time limit reached, 9 nothing to do\n\n"
+             "8 a time limit reached, 9 nothing to do, 130 or 143 interrupted\n\n"
              "`waybill help COMMAND` tells more\n");
 }
 

@@ -178,6 +178,8 @@ static void print_flat(const json_t *value)
         (void)printf("-");
     else if (json_is_integer(value))
         (void)printf("%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        (void)printf("%.3f", json_real_value(value));
     else
         (void)printf("%s", json_is_true(value) ? "yes" : "no");
 }

@@ -15,7 +15,7 @@ const struct wb_flag wb_global_flags[] = {
     {"watch", 'w', NULL, "show again when something changed, until interrupted"},
     {"progress", 'P', NULL, "show progress on stderr, also where it is no terminal"},
     {"stats", 0, "DUR", "a line of progress this often"},
-    {"timeout", 0, "DUR", "give up after this time, exit code 8"},
+    {"timeout", 0, "DUR", "give up after this time, exit code 8; not for services"},
     {"quiet", 'q', NULL, "only errors on stderr"},
     {"verbose", 'v', NULL, "say more"},
     {"color", 0, "auto|always|never", "colours on standard output"},

@@ -154,6 +154,8 @@ json_t *wb_render_replica(const struct wb_cli *cli, const struct wb_replica *rep
     wb_json_set_time(object, "accepted", replica->accepted_ms);
     wb_json_set_time(object, "ended", replica->ended_ms);
     wb_json_set_time(object, "proved", replica->proved_ms);
+    wb_json_set_time(object, "first_proved", replica->first_proved_ms);
+    wb_json_set_time(object, "copied", replica->copied_ms);
     (void)json_object_set_new(object, "version", wb_render_version(replica->version));
     wb_json_set_hex(object, "sha256", replica->sha256);
     wb_json_set_int(object, "digests", (int64_t)(replica->digests.len / WB_XXH3_SIZE));

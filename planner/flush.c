@@ -289,11 +289,31 @@ static enum wb_rc send_ends(struct wb_shell *shell, struct wb_err *err)
     return WB_OK;
 }
 
+static bool was_copied(const struct wb_replica *replica)
+{
+    return replica->end == WB_END_VERIFIED && replica->proved_ms == replica->ended_ms &&
+           replica->first_proved_ms && replica->copied_ms &&
+           replica->strategy >= WB_STRATEGY_BATCH && replica->strategy <= WB_STRATEGY_STREAMING;
+}
+
+static void count_end(struct wb_shell *shell, const struct wb_replica *replica)
+{
+    const struct wb_planner_metrics *metrics = &shell->metrics;
+    if (replica->end > WB_END_UNKNOWN && replica->end <= WB_END_DEAD)
+        wb_metric_add(metrics->ended[replica->end], 1);
+    if (!was_copied(replica))
+        return;
+    int64_t proof_ms = replica->first_proved_ms - replica->accepted_ms;
+    int64_t gap_ms = replica->ended_ms - replica->copied_ms; /* the worker's clock may be ahead */
+    wb_metric_observe(metrics->first_proof[replica->strategy], (double)proof_ms / 1000);
+    wb_metric_observe(metrics->publish_gap[replica->strategy],
+                      gap_ms > 0 ? (double)gap_ms / 1000 : 0);
+}
+
 static void count_ends(struct wb_shell *shell)
 {
     for (struct wb_ended *ended = shell->outbox.first_ended; ended; ended = ended->next)
-        if (ended->replica->end > WB_END_UNKNOWN && ended->replica->end <= WB_END_DEAD)
-            wb_metric_add(shell->metrics.ended[ended->replica->end], 1);
+        count_end(shell, ended->replica);
 }
 
 /* ---- records that leave as they came ---- */
@@ -384,8 +404,7 @@ enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err)
         send_ends(shell, err) != WB_OK)
         return WB_ERROR;
     const struct wb_position *positions = positions_of(shell, &count);
-    if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK ||
-        wb_flush_ledgers(shell, err) != WB_OK)
+    if (wb_txn_commit(shell->producer, shell->consumer, positions, count, err) != WB_OK)
         return WB_ERROR;
     shell->bare_letters = false;
     count_ends(shell);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/base/clock.h"
+
 enum {
     CUT_EVERY_MS = 1000,
     CALM_PROBES = 6,       /* a side that is up is probed so many times more rarely */
@@ -249,8 +251,10 @@ struct wb_health_change wb_side_probed(struct wb_side_state *side,
     struct wb_err full;
     bool no_room = !err && free_bytes >= 0 && free_bytes < policy->min_free_bytes;
     if (no_room) {
+        char least[16];
+        wb_size_format(policy->min_free_bytes, least);
         (void)wb_err_at(&full, WB_SCOPE_TARGET, "check", WB_CAT_NO_SPACE,
-                        "less than %lld bytes are free", (long long)policy->min_free_bytes);
+                        "less than %s is free (planner.min_free)", least);
         err = &full;
     }
     /* A probe looks at nothing but the node: what it meets is the node's, whatever its class. */

@@ -1,9 +1,11 @@
 /* How a node does, by its two sides: as a source, and as a target. Pure: outcomes, probes and time
  * in; state, window and what is excused out.
  *
- *   up ── failures in a row ──► sick ── probes pass, the hold is over ──► trial ── window full ──►
- * up ▲                           ▲                                          │ └── degraded (slow,
- * throttled, a few failures)      └──── one failure ─┘ (held twice as long)
+ *   up    -> sick:     failures in a row
+ *   sick  -> trial:    probes pass, the hold is over
+ *   trial -> up:       the window is full again
+ *   trial -> sick:     one failure; held twice as long
+ *   up   <-> degraded: slow, throttled, a few failures
  *
  * A sick side takes no work. A trial lets a trickle through, and doubles its window with each
  * success. Otherwise the window grows by one with each full window of successes and is halved by

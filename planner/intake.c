@@ -7,7 +7,7 @@
 #include "core/base/path.h"
 #include "planner/shell.h"
 
-enum { ID_MOST = 256, ETAG_MOST = 1024, MIME_MOST = 255 };
+enum { ID_MOST = 256, ETAG_MOST = 1024, MIME_MOST = 255, TAG_MOST = 255, RANGE_TAG_MOST = 64 };
 
 /* The message outlives the turn's poll: its bytes are copied into the arena. */
 static struct wb_message message_copy(struct wb_shell *shell, const struct wb_message *message)
@@ -162,23 +162,61 @@ static enum wb_rc take_event(struct wb_shell *shell, struct wb_part *part,
 
 /* ---- answers ---- */
 
+static enum wb_rc check_result(const struct wb_result *result, struct wb_err *err)
+{
+    if (wb_path_check(result->path, err) != WB_OK ||
+        check_text("instance", result->instance, TAG_MOST, err) != WB_OK ||
+        check_text("tag", result->tag, TAG_MOST, err) != WB_OK ||
+        check_text("mime", result->mime, MIME_MOST, err) != WB_OK ||
+        (result->version && check_text("etag", result->version->etag, ETAG_MOST, err) != WB_OK))
+        return WB_ERROR;
+    if (result->sha256.len > WB_SHA256_SIZE)
+        return wb_err_set(err, WB_CAT_INVALID, "sha256 has %zu bytes", result->sha256.len);
+    for (size_t i = 0; i < result->range_count; i++) {
+        if (check_text("tag of a range", result->ranges[i].tag, RANGE_TAG_MOST, err) != WB_OK)
+            return WB_ERROR;
+        if (result->ranges[i].digest.len > WB_XXH3_SIZE)
+            return wb_err_set(err, WB_CAT_INVALID, "digest of a range has %zu bytes",
+                              result->ranges[i].digest.len);
+    }
+    return WB_OK;
+}
+
+static enum wb_rc check_report(const struct wb_report *report, struct wb_err *err)
+{
+    if (wb_name_check(report->source, err) != WB_OK ||
+        wb_name_check(report->target, err) != WB_OK ||
+        (*report->from && wb_name_check(report->from, err) != WB_OK))
+        return WB_ERROR;
+    if (report->op == WB_OP_CHECK)
+        return WB_OK;
+    for (size_t i = 0; i < report->result_count; i++)
+        if (check_result(&report->results[i], err) != WB_OK)
+            return wb_err_prefix(err, "result %zu", i);
+    return WB_OK;
+}
+
 static enum wb_rc take_results(struct wb_shell *shell, struct wb_part *part,
                                const struct wb_report *report, enum wb_input_kind kind,
                                struct wb_err *err)
 {
+    const struct wb_result *before = NULL;
     for (size_t i = 0; i < report->result_count; i++) {
-        struct wb_err why;
         struct wb_loaded *loaded;
         const struct wb_result *result = &report->results[i];
         struct wb_input input = {
             .kind = kind, .op = report->op, .result = result, .from = report->from};
         int32_t home = wb_home_partition(report->source, result->path, shell->partitions);
-        if (wb_path_check(result->path, &why) != WB_OK || &shell->parts[home] != part)
+        if (&shell->parts[home] != part)
             continue;
         if (wb_link_load(shell, part, report->target, report->source, result->path, NULL, &loaded,
                          err) != WB_OK)
             return WB_ERROR;
-        input.excused = wb_nodes_outcome(shell, report, i, kind);
+        /* A report that answers to nothing says nothing of nodes, which may not even exist. */
+        if (loaded->link.job) {
+            input.excused = wb_nodes_outcome(shell, report, result, before, kind);
+            before = result;
+        }
         if (wb_link_step(shell, loaded, &input, err) != WB_OK)
             return WB_ERROR;
     }
@@ -195,9 +233,7 @@ static enum wb_rc take_report(struct wb_shell *shell, struct wb_part *part,
         WB_OK)
         return bury(shell, message, &why);
     const struct wb_report *report = record;
-    if (wb_name_check(report->source, &why) != WB_OK ||
-        wb_name_check(report->target, &why) != WB_OK ||
-        (*report->from && wb_name_check(report->from, &why) != WB_OK))
+    if (check_report(report, &why) != WB_OK)
         return bury(shell, message, &why);
     if (report->op == WB_OP_CHECK) {
         wb_nodes_probed(shell, report);

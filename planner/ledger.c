@@ -8,13 +8,14 @@
 #include "core/base/hash.h"
 
 enum {
-    SCHEMA_VERSION = 3,
+    SCHEMA_VERSION = 4, /* of the tables and of the records in them */
     PATH_BYTES = 600,
     UNSAVED_MOST = 8192, /* changes that a kill costs, and that are to be read again */
     UNSAVED_MS = 10000,  /* and for how long: the log must not have forgotten them */
     /* Kafka forgets tombstones after a day: a ledger that slept longer than half of it may hold
-     * what was deleted meanwhile. */
-    STALE_MS = 12 * 3600 * 1000
+     * what was deleted meanwhile. So may one that was saved by a clock that went ahead. */
+    STALE_MS = 12 * 3600 * 1000,
+    AHEAD_MS = 60 * 1000
 };
 
 /* Keys are long and their order is not that of the work: rows are found by a hash, so that the
@@ -87,6 +88,7 @@ struct wb_ledger {
     uint64_t seen_saved;
     bool begun; /* a transaction of SQLite: what is not saved */
     int64_t begun_ms;
+    int64_t begun_wall_ms;
     bool changing; /* since the last commit */
     int64_t unsaved;
 };
@@ -144,7 +146,8 @@ static enum wb_rc load_place(struct wb_ledger *ledger, enum wb_topic topic, stru
     if (!row)
         return WB_OK;
     place->next = place->saved = sqlite3_column_int64(stmt, 0);
-    *stale |= wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1) > STALE_MS;
+    int64_t age_ms = wb_clock_wall_ms() - sqlite3_column_int64(stmt, 1);
+    *stale |= age_ms > STALE_MS || age_ms < -AHEAD_MS;
     (void)sqlite3_reset(stmt);
     return WB_OK;
 }
@@ -188,13 +191,15 @@ enum wb_rc wb_ledger_open(const char *folder, int32_t partition, int64_t cache_b
     return WB_OK;
 }
 
+/* Its age is that of the oldest change: whoever was stopped for long before he saved it knows
+ * nothing of what came meanwhile. */
 static enum wb_rc put_place(struct wb_ledger *ledger, enum wb_topic topic, int64_t next,
                             struct wb_err *err)
 {
     sqlite3_stmt *stmt = ledger->stmt[PUT_PLACE];
     (void)sqlite3_bind_int(stmt, 1, (int)topic);
     (void)sqlite3_bind_int64(stmt, 2, next);
-    (void)sqlite3_bind_int64(stmt, 3, wb_clock_wall_ms());
+    (void)sqlite3_bind_int64(stmt, 3, ledger->begun_wall_ms);
     return wb_db_run(stmt, err);
 }
 
@@ -241,24 +246,41 @@ void wb_ledger_set_next(struct wb_ledger *ledger, enum wb_topic topic, int64_t n
     place_of(ledger, topic)->next = next;
 }
 
+/* SQLite gives a whole transaction up when the disk is full or fails, even below a look that needs
+ * room in the cache. */
+static bool is_lost(const struct wb_ledger *ledger)
+{
+    return ledger->begun && sqlite3_get_autocommit(ledger->db);
+}
+
 static enum wb_rc change(struct wb_ledger *ledger, struct wb_err *err)
 {
     ledger->unsaved++;
     ledger->changing = true;
+    if (is_lost(ledger))
+        return wb_err_set(err, WB_CAT_IO, "local state: what was not saved yet is lost");
     if (ledger->begun)
         return WB_OK;
     ledger->begun = true;
     ledger->begun_ms = wb_clock_mono_ms();
+    ledger->begun_wall_ms = wb_clock_wall_ms();
     return wb_db_exec(ledger->db, "BEGIN", err);
 }
 
 enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err)
 {
+    static const char all[] =
+        "BEGIN; DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place; COMMIT";
+    struct wb_err ignored;
     ledger->changing = true;
     wb_ledger_rollback(ledger);
+    if (wb_db_exec(ledger->db, all, err) != WB_OK) {
+        (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);
+        return WB_ERROR;
+    }
     ledger->jobs = ledger->replicas = (struct place){-1, -1};
     ledger->seen = ledger->seen_saved = 0;
-    return wb_db_exec(ledger->db, "DELETE FROM jobs; DELETE FROM replicas; DELETE FROM place", err);
+    return WB_OK;
 }
 
 uint64_t wb_ledger_seen(const struct wb_ledger *ledger)
@@ -296,7 +318,7 @@ enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err)
 void wb_ledger_rollback(struct wb_ledger *ledger)
 {
     struct wb_err ignored;
-    if (!ledger->changing)
+    if (!ledger->changing && !is_lost(ledger))
         return;
     if (ledger->begun)
         (void)!wb_db_exec(ledger->db, "ROLLBACK", &ignored);

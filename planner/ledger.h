@@ -36,8 +36,9 @@ enum wb_rc wb_ledger_reset(struct wb_ledger *ledger, struct wb_err *err) WB_MUST
 /* The changes since the last commit belong to the ledger from now on. Call it without any, too, so
  * that nothing stays unsaved for long. */
 enum wb_rc wb_ledger_commit(struct wb_ledger *ledger, struct wb_err *err) WB_MUST_USE;
-/* Where anything was changed since the last commit, the ledger is what it was when it was last
- * saved, with the offsets of then: what was committed since is to be read from the log again. */
+/* Where anything was changed since the last commit, or the disk failed, the ledger is what it was
+ * when it was last saved, with the offsets of then: what was committed since is to be read from the
+ * log again. */
 void wb_ledger_rollback(struct wb_ledger *ledger);
 
 /* Jobs that wait for the same things stand in one queue: those of one source, target, rule and

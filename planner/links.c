@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "core/base/hash.h"
+#include "core/base/log.h"
 #include "planner/shell.h"
 
 enum { KEY_MAX = 8192 };
 
 void wb_turn_reset(struct wb_shell *shell)
 {
+    shell->turn++;
     wb_map_clear(shell->links);
     wb_arena_reset(shell->arena);
     wb_outbox_init(&shell->outbox, shell->arena);
@@ -38,6 +40,21 @@ static enum wb_rc decode(struct wb_shell *shell, enum wb_record_type type, struc
     return wb_codec_decode_as(shell->codec, type, bytes, shell->arena, ret, err);
 }
 
+/* Only we write them; a record of a stranger must not stop the planner at each look. */
+static enum wb_rc decode_replica(struct wb_shell *shell, struct wb_span key, struct wb_span bytes,
+                                 void **ret, struct wb_err *err)
+{
+    if (decode(shell, WB_RECORD_REPLICA, bytes, ret, err) == WB_OK)
+        return WB_OK;
+    if (err->category != WB_CAT_INVALID)
+        return WB_ERROR;
+    const char *text = wb_arena_printf(shell->arena, "%.*s", (int)key.len, (const char *)key.data);
+    WB_LOG(WB_LOG_ERROR, "replica can't be read, taken for none", WB_LOG_STR("key", text),
+           WB_LOG_STR("reason", err->text));
+    *ret = NULL;
+    return WB_OK;
+}
+
 static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct wb_err *err)
 {
     struct wb_span job;
@@ -48,7 +65,7 @@ static enum wb_rc fill(struct wb_shell *shell, struct wb_loaded *loaded, struct 
     if (wb_ledger_get(loaded->part->ledger, link->key, shell->arena, &job, &replica, &loaded->known,
                       err) != WB_OK ||
         decode(shell, WB_RECORD_JOB, job, &job_record, err) != WB_OK ||
-        decode(shell, WB_RECORD_REPLICA, replica, &replica_record, err) != WB_OK)
+        decode_replica(shell, link->key, replica, &replica_record, err) != WB_OK)
         return WB_ERROR;
     link->job = job_record;
     link->replica = replica_record;
@@ -104,7 +121,12 @@ enum wb_rc wb_link_load(struct wb_shell *shell, struct wb_part *part, const char
     if (wb_replica_key(target, source, path, &key, err) != WB_OK)
         return WB_ERROR;
     *ret = wb_map_get(shell->links, wb_buf_span(&key));
-    return *ret ? WB_OK : load_new(shell, part, wb_buf_span(&key), policy, ret, err);
+    if (!*ret)
+        return load_new(shell, part, wb_buf_span(&key), policy, ret, err);
+    /* It may have been loaded before the rules were read again. */
+    if (policy)
+        (*ret)->policy = *policy;
+    return WB_OK;
 }
 
 /* ---- other replicas ---- */
@@ -125,7 +147,7 @@ static enum wb_rc replica_at(struct wb_shell *shell, const struct wb_loaded *loa
     }
     if (wb_ledger_get_replica(loaded->part->ledger, wb_buf_span(&key), shell->arena, &bytes, err) !=
             WB_OK ||
-        decode(shell, WB_RECORD_REPLICA, bytes, &record, err) != WB_OK)
+        decode_replica(shell, wb_buf_span(&key), bytes, &record, err) != WB_OK)
         return WB_ERROR;
     *ret = record;
     return WB_OK;
@@ -206,6 +228,23 @@ static enum wb_rc find_other(struct wb_shell *shell, struct wb_loaded *loaded,
     return wb_link_other(shell, loaded, node, &input->other, err);
 }
 
+/* Fences on a node that was removed can't be acknowledged. Should the node come back, the dead job
+ * still has them. */
+static void check_reachable(struct wb_shell *shell, const struct wb_loaded *loaded,
+                            struct wb_input *input)
+{
+    struct wb_err err;
+    struct wb_node *node;
+    const struct wb_job *job = loaded->link.job;
+    if (!job || job->state != WB_JOB_FENCING || job->due_ms > shell->now_ms)
+        return;
+    if (wb_registry_node(shell->registry, loaded->link.target, shell->arena, &node, &err) != WB_OK)
+        *input = (struct wb_input){.kind = WB_INPUT_CANCEL,
+                                   .until_ms = INT64_MAX,
+                                   .cancel_end = WB_END_DEAD,
+                                   .reason = "its target was removed"};
+}
+
 /* What is about to be given out may not be wanted any more, or not now. */
 static void check_wanted(struct wb_shell *shell, const struct wb_loaded *loaded,
                          struct wb_input *input)
@@ -254,6 +293,8 @@ enum wb_rc wb_link_step(struct wb_shell *shell, struct wb_loaded *loaded, struct
                         struct wb_err *err)
 {
     check_wanted(shell, loaded, input);
+    if (input->kind == WB_INPUT_TIMER)
+        check_reachable(shell, loaded, input);
     if (input->kind == WB_INPUT_TIMER && loaded->link.job)
         input->excused = !is_staffed(shell, loaded->link.job);
     if (find_other(shell, loaded, input, err) != WB_OK)

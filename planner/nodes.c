@@ -106,6 +106,32 @@ void wb_nodes_refresh(struct wb_shell *shell)
 
 /* ---- what happens to them ---- */
 
+/* Before the first change of a turn. */
+static void remember(const struct wb_shell *shell, struct wb_node_view *node)
+{
+    if (node->turn != shell->turn)
+        memcpy(node->before, node->side, sizeof(node->before));
+    node->turn = shell->turn;
+}
+
+static bool forget_turn(struct wb_span key, void *value, void *arg)
+{
+    struct wb_node_view *node = value;
+    const struct wb_shell *shell = arg;
+    (void)key;
+    if (node->turn != shell->turn)
+        return true;
+    memcpy(node->side, node->before, sizeof(node->side));
+    node->turn = 0;
+    show(shell, node);
+    return true;
+}
+
+void wb_nodes_undo(struct wb_shell *shell)
+{
+    wb_map_each(shell->nodes, forget_turn, shell);
+}
+
 static void note_change(struct wb_shell *shell, struct wb_node_view *node, enum wb_side side,
                         const struct wb_health_change *change)
 {
@@ -151,9 +177,16 @@ static int64_t ended_ms_of(const struct wb_shell *shell, const struct wb_result 
     return ended_ms < shell->now_ms ? ended_ms : shell->now_ms;
 }
 
-/* All files of one task count once: `again` when the result before it said the same of the node. */
+static bool says_the_same(const struct wb_result *result, const struct wb_result *before,
+                          enum wb_side side)
+{
+    return before && (result->error == NULL) == (before->error == NULL) &&
+           is_blamed(result->error, side) == is_blamed(before->error, side);
+}
+
+/* All files of one task count once. */
 static bool take_side(struct wb_shell *shell, struct wb_node_view *node, enum wb_side side,
-                      const struct wb_result *result, bool again)
+                      const struct wb_result *result, const struct wb_result *before)
 {
     struct wb_side_state *state = &node->side[side];
     int64_t ended_ms = ended_ms_of(shell, result);
@@ -161,9 +194,10 @@ static bool take_side(struct wb_shell *shell, struct wb_node_view *node, enum wb
     if (!err && result->error)
         return false;
     bool excused = err && wb_side_excuses(state, err, ended_ms - result->duration_ms);
-    if (again || excused)
+    if (says_the_same(result, before, side) || excused)
         return excused;
     bool trial = state->trial;
+    remember(shell, node);
     struct wb_health_change change =
         wb_side_outcome(state, &shell->health, err, telling_ms(result), ended_ms);
     note_change(shell, node, side, &change);
@@ -175,18 +209,11 @@ static bool uses_source(enum wb_op op)
     return op != WB_OP_PUBLISH && op != WB_OP_DISCARD;
 }
 
-static bool says_the_same(const struct wb_report *report, size_t index)
-{
-    return index > 0 &&
-           (report->results[index].error == NULL) == (report->results[index - 1].error == NULL);
-}
-
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
+                      const struct wb_result *result, const struct wb_result *before,
                       enum wb_input_kind kind)
 {
     bool excused = false;
-    const struct wb_result *result = &report->results[index];
-    bool again = says_the_same(report, index);
     const char *source = report->from && *report->from ? report->from : report->source;
     int64_t *seen_ms = kind == WB_INPUT_REPORT ? &shell->answered_ms : &shell->judged_ms;
     int64_t begun_ms = ended_ms_of(shell, result) - result->duration_ms;
@@ -196,10 +223,10 @@ bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, si
         return false;
     /* The verifier reads the target only. */
     if (kind == WB_INPUT_REPORT && uses_source(report->op))
-        excused |= take_side(shell, wb_node_view_of(shell, source), WB_SIDE_SOURCE, result, again);
+        excused |= take_side(shell, wb_node_view_of(shell, source), WB_SIDE_SOURCE, result, before);
     if (report->op != WB_OP_PROBE)
-        excused |=
-            take_side(shell, wb_node_view_of(shell, report->target), WB_SIDE_TARGET, result, again);
+        excused |= take_side(shell, wb_node_view_of(shell, report->target), WB_SIDE_TARGET, result,
+                             before);
     return excused;
 }
 
@@ -207,14 +234,15 @@ bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, si
 
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report)
 {
-    struct wb_node_view *node = wb_node_view_of(shell, report->target);
-    for (size_t i = 0; i < report->result_count; i++) {
+    struct wb_node_view *node = wb_map_get(shell->nodes, wb_span_str(report->target));
+    for (size_t i = 0; node && i < report->result_count; i++) {
         const struct wb_result *result = &report->results[i];
         bool target = wb_span_eq(result->path, wb_span_str(side_names[WB_SIDE_TARGET]));
         enum wb_side side = target ? WB_SIDE_TARGET : WB_SIDE_SOURCE;
         bool workers = result->error && result->error->scope == WB_SCOPE_TRANSFER;
         if (workers || (result->outcome != WB_OUTCOME_CHECKED && !result->error))
             continue;
+        remember(shell, node);
         struct wb_health_change change = wb_side_probed(
             &node->side[side], &shell->health, result->error, target ? result->free_bytes : -1,
             result->duration_ms, ended_ms_of(shell, result));
@@ -255,7 +283,10 @@ static bool probe(struct wb_span key, void *value, void *arg)
         /* Only one planner has a root marked: two might mark two roots. */
         bool may = side == WB_SIDE_SOURCE || *node->marker || is_home(shell, node);
         bool needed = node->needed[side] || node->side[side].state != WB_NODE_UP;
-        if (needed && may && wb_side_probe_due(&node->side[side], &shell->health, shell->now_ms))
+        if (!needed || !may)
+            continue;
+        remember(shell, node);
+        if (wb_side_probe_due(&node->side[side], &shell->health, shell->now_ms))
             give_probe(shell, node, (enum wb_side)side);
     }
     return true;

@@ -25,7 +25,6 @@ struct wb_policy {
     int64_t chunk_bytes;
     int64_t deadline_ms; /* an answer to a task is due by then */
     int32_t lost_most;   /* tasks in a row without an answer, then dead */
-    bool random_writes;  /* the target takes ranges in any order */
 };
 
 /* The link's dirty flags tell the shell what to write to the changelog and the ledger. */

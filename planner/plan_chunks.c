@@ -100,7 +100,11 @@ static void give_seal(struct wb_step *step)
     intent->file.version = job->version;
     intent->file.sha256 = job->event.sha256;
     intent->alone = true;
-    wb_job_move(step, WB_JOB_SEALING, step->input->now_ms + step->policy->deadline_ms);
+    /* SHA-256 is that of the file, which is read once more for it. */
+    bool read_again = job->options.sha256 || job->event.sha256.len > 0;
+    wb_job_move(step, WB_JOB_SEALING,
+                read_again ? wb_whole_due_ms(step, step->policy->deadline_ms)
+                           : step->input->now_ms + step->policy->deadline_ms);
 }
 
 /* Streaming reads a file's head and tail first: players and readers need both to begin. */
@@ -182,7 +186,7 @@ static const struct wb_err unexplained = {.scope = WB_SCOPE_TRANSFER,
 static void range_failed(struct wb_step *step, const struct wb_err *err)
 {
     struct wb_job *job = step->job;
-    if (!free_ranges(step) || job->state == WB_JOB_WAITING)
+    if (!free_ranges(step) || wb_job_take_whole(step, err) || job->state == WB_JOB_WAITING)
         return;
     bool last = job->attempt + 1 >= job->max_attempts && !step->input->excused;
     if (spoils_instance(err) || last) {
@@ -197,7 +201,9 @@ void wb_chunks_report(struct wb_step *step)
     const struct wb_result *result = step->input->result;
     if (strcmp(result->instance, step->job->instance) != 0 || !step->job->chunk_bytes)
         return;
-    if (result->outcome == WB_OUTCOME_FAILED)
+    if (result->outcome == WB_OUTCOME_RANGED)
+        wb_job_note_copied(step);
+    else if (result->outcome == WB_OUTCOME_FAILED)
         range_failed(step, result->error ? result->error : &unexplained);
     else if (result->outcome == WB_OUTCOME_ABSENT && result->attempt == step->job->attempt)
         wb_job_source_gone(step);
@@ -207,6 +213,8 @@ static void prove_range(struct wb_step *step, const struct wb_range *range, int6
 {
     struct wb_job *job = step->job;
     given_of(job, step->arena)[index] = WB_RANGE_PROVED;
+    if (!job->first_proved_ms)
+        job->first_proved_ms = step->input->now_ms;
     uint8_t *digests = own(step->arena, &job->digests);
     memcpy(digests + index * WB_DIGEST_SIZE, range->digest.data, WB_DIGEST_SIZE);
     if ((size_t)index < job->range_tag_count && range->tag)

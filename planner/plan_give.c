@@ -72,6 +72,7 @@ void wb_drop_instance(struct wb_step *step)
     job->range_tags = NULL;
     job->range_tag_count = 0;
     job->chunk_bytes = 0;
+    job->first_proved_ms = job->copied_ms = 0;
     step->link->job_dirty = true;
 }
 
@@ -111,6 +112,14 @@ static int64_t known_size(const struct wb_job *job)
     return job->version ? job->version->size_bytes : job->event.claim.size_bytes;
 }
 
+/* Workers that are slower than this are taken for gone. */
+int64_t wb_whole_due_ms(const struct wb_step *step, int64_t allowed_ms)
+{
+    enum { BYTES_PER_MS = 4096 };
+    int64_t size = known_size(step->job);
+    return step->input->now_ms + allowed_ms + (size > 0 ? size / BYTES_PER_MS : 0);
+}
+
 /* What is proved counts only when the digest that the event claims was proved with it. */
 static bool proof_fits_claim(const struct wb_replica *replica, const struct wb_event_ref *event)
 {
@@ -133,10 +142,9 @@ static void fill_copy(struct wb_step *step, struct wb_intent *intent)
     intent->bytes = known_size(job) > 0 ? known_size(job) : 0;
 }
 
-/* What was seen of it is no regular file. */
 static bool has_no_ranges(const struct wb_job *job)
 {
-    return job->version && job->version->kind != WB_FILE_REGULAR;
+    return job->whole || (job->version && job->version->kind != WB_FILE_REGULAR);
 }
 
 static void give_copy(struct wb_step *step, enum wb_strategy strategy)
@@ -149,9 +157,9 @@ static void give_copy(struct wb_step *step, enum wb_strategy strategy)
     intent->alone |= !batch;
     /* A medium file may grow somewhat on the way; a forced strategy takes what comes. */
     intent->max_file_bytes = batch ? policy->batch_below_bytes - 1 : 2 * policy->direct_below_bytes;
-    if (forced || !policy->random_writes || has_no_ranges(step->job))
+    if (forced || has_no_ranges(step->job))
         intent->max_file_bytes = INT64_MAX;
-    wb_job_move(step, WB_JOB_COPYING, deadline(step));
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, policy->deadline_ms));
 }
 
 static void give_open(struct wb_step *step)
@@ -174,7 +182,7 @@ static bool needs_probe(const struct wb_step *step)
 {
     const struct wb_policy *policy = step->policy;
     bool chooses = policy->strategy == WB_STRATEGY_AUTO || policy->strategy == WB_STRATEGY_UNKNOWN;
-    return chooses && policy->random_writes && !*step->job->mime &&
+    return chooses && !step->job->whole && !*step->job->mime &&
            known_size(step->job) >= policy->batch_below_bytes;
 }
 
@@ -196,11 +204,13 @@ static void give_written(struct wb_step *step)
         return;
     }
     job->strategy = wb_plan_strategy(step->policy, known_size(job), job->mime, &job->reason);
-    if (has_no_ranges(job)) {
+    bool ranges = job->strategy == WB_STRATEGY_CHUNKED || job->strategy == WB_STRATEGY_STREAMING;
+    if (ranges && has_no_ranges(job)) {
         job->strategy = WB_STRATEGY_DIRECT;
-        job->reason = "only regular files have ranges";
+        job->reason = job->whole ? "the target takes no ranges" : "only regular files have ranges";
+        ranges = false;
     }
-    if (job->strategy == WB_STRATEGY_CHUNKED || job->strategy == WB_STRATEGY_STREAMING)
+    if (ranges)
         give_open(step);
     else
         give_copy(step, job->strategy);

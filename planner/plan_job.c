@@ -140,6 +140,8 @@ static void replica_prove(struct wb_replica *replica, const struct wb_job *job, 
     replica->chunk_bytes = job->chunk_bytes;
     replica->digests = job->digests;
     replica->strategy = job->strategy;
+    replica->first_proved_ms = job->first_proved_ms;
+    replica->copied_ms = job->copied_ms;
 }
 
 static void replica_forget(struct wb_replica *replica)
@@ -149,6 +151,7 @@ static void replica_forget(struct wb_replica *replica)
     replica->proved_ms = 0;
     replica->sha256 = replica->digests = wb_span_of(NULL, 0);
     replica->chunk_bytes = 0;
+    replica->first_proved_ms = replica->copied_ms = 0;
 }
 
 static void note_ended(struct wb_step *step, const struct wb_replica *replica)
@@ -194,7 +197,8 @@ void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason)
     replica->event_count = job->event.count + (untold ? step->link->replica->event_count : 0);
     replica->accepted_ms = job->event.accepted_ms;
     replica->ended_ms = step->input->now_ms;
-    replica->attempts = job->attempt + 1;
+    /* The attempt that failed for good is counted already. */
+    replica->attempts = end == WB_END_DEAD && job->attempt > 0 ? job->attempt : job->attempt + 1;
     replica->reason = reason;
     replica->error = end == WB_END_DEAD ? job->error : NULL;
     replica->first_error = job->first_error;
@@ -280,6 +284,27 @@ void wb_job_fail(struct wb_step *step, const struct wb_err *err)
         wb_give_fences(step);
     else
         wb_job_move(step, WB_JOB_WAITING, step->input->now_ms + wait_ms);
+}
+
+void wb_job_note_copied(struct wb_step *step)
+{
+    const struct wb_result *result = step->input->result;
+    int64_t ended_ms = result->started_ms + result->duration_ms;
+    if (ended_ms <= step->job->copied_ms)
+        return;
+    step->job->copied_ms = ended_ms;
+    step->link->job_dirty = true;
+}
+
+bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err)
+{
+    struct wb_job *job = step->job;
+    if (job->whole || err->scope != WB_SCOPE_TARGET || err->category != WB_CAT_UNSUPPORTED)
+        return false;
+    wb_drop_instance(step);
+    job->whole = true;
+    wb_job_requeue(step);
+    return true;
 }
 
 void wb_job_source_gone(struct wb_step *step)

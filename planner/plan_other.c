@@ -66,6 +66,12 @@ bool wb_other_give(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     const struct wb_replica *other = step->input->other;
+    /* Its digests are those of its ranges. */
+    if (other && other->chunk_bytes && job->whole) {
+        if (*job->from)
+            forget(step);
+        return false;
+    }
     if (!*job->from && other && wb_other_fits(step))
         job->from = wb_arena_strdup(step->arena, other->target);
     if (!*job->from)
@@ -85,8 +91,10 @@ bool wb_other_give(struct wb_step *step)
     intent->max_file_bytes = INT64_MAX;
     intent->alone = true;
     intent->bytes = job->version->size_bytes;
-    wb_job_move(step, other->chunk_bytes ? WB_JOB_OPENING : WB_JOB_COPYING,
-                step->input->now_ms + step->policy->deadline_ms);
+    if (other->chunk_bytes)
+        wb_job_move(step, WB_JOB_OPENING, step->input->now_ms + step->policy->deadline_ms);
+    else
+        wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, step->policy->deadline_ms));
     return true;
 }
 

@@ -31,9 +31,14 @@ void wb_job_requeue(struct wb_step *step);
 /* An attempt failed: back-off, or the end. `err` is copied. What was staged must have been dealt
  * with before. */
 void wb_job_fail(struct wb_step *step, const struct wb_err *err);
+/* True when the failure says that the target takes no ranges, or not these: what is staged is
+ * dropped, and the file goes in one. */
+bool wb_job_take_whole(struct wb_step *step, const struct wb_err *err);
 /* The newest event ends; a pending one begins its own job. Version and proof of the replica are
  * those of the job for VERIFIED, kept as they are otherwise (DELETED: none). */
 void wb_job_end(struct wb_step *step, enum wb_end end, const char *reason);
+/* The report says that bytes of the job's instance are in. */
+void wb_job_note_copied(struct wb_step *step);
 /* The source has no such file. */
 void wb_job_source_gone(struct wb_step *step);
 /* A newer event takes the place of the one that the job serves. The job takes another id: what was
@@ -49,6 +54,8 @@ struct wb_version *wb_version_copy(struct wb_arena *arena, const struct wb_versi
 
 /* Appends a task file for the link's job with `op`; the caller fills the rest. */
 struct wb_intent *wb_give(struct wb_step *step, enum wb_op op);
+/* When an answer is due for which the job's whole file has to be read. */
+int64_t wb_whole_due_ms(const struct wb_step *step, int64_t allowed_ms);
 /* Tag of the file that we published last under the final name, as far as known; "": none. */
 const char *wb_tag_of_ours(const struct wb_step *step);
 /* Sends a WAITING job on its way. */

@@ -40,10 +40,6 @@ enum wb_strategy wb_plan_strategy(const struct wb_policy *policy, int64_t size_b
     else
         *ret_reason = "the rule asks for it";
     bool ranges = strategy == WB_STRATEGY_CHUNKED || strategy == WB_STRATEGY_STREAMING;
-    if (ranges && !policy->random_writes) {
-        *ret_reason = "the target takes no ranges";
-        return WB_STRATEGY_DIRECT;
-    }
     if (ranges && size_bytes == 0) {
         *ret_reason = "empty file";
         return WB_STRATEGY_DIRECT;
@@ -87,7 +83,7 @@ static const unsigned moves[] = {
     [WB_JOB_RANGING] = TO(RANGING) | TO(WAITING) | TO(SEALING) | TO(DEAD),
     [WB_JOB_SEALING] = TO(WAITING) | TO(PUBLISHING) | TO(DEAD),
     [WB_JOB_PUBLISHING] = TO(PUBLISHING) | TO(FENCING) | TO(DEAD),
-    [WB_JOB_FENCING] = TO(FENCING) | TO(WAITING),
+    [WB_JOB_FENCING] = TO(FENCING) | TO(WAITING) | TO(DEAD),
     [WB_JOB_DELETING] = TO(WAITING) | TO(DEAD),
     [WB_JOB_DEAD] = 0,
 };

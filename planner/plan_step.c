@@ -1,6 +1,7 @@
 /* One step of a link: a table from input to handler, and within reports and verdicts from the
  * operation to its handler. An input that does not fit the job's state is late or duplicated: it
  * changes nothing, and an instance that it names and nobody else will is discarded. */
+#include <stdio.h>
 #include <string.h>
 
 #include "planner/plan_parts.h"
@@ -74,24 +75,25 @@ static void on_defer(struct wb_step *step)
         wb_job_move(step, WB_JOB_WAITING, step->input->until_ms);
 }
 
-static const struct wb_err called_off = {.scope = WB_SCOPE_TRANSFER,
-                                         .category = WB_CAT_CANCELLED,
-                                         .code = "CANCELLED",
-                                         .text = "called off by an operator"};
+static const struct wb_err called_off = {
+    .scope = WB_SCOPE_TRANSFER, .category = WB_CAT_CANCELLED, .code = "CANCELLED"};
 
 /* What was told to publish or to delete can't be called back: it ends as it ends. A dead job is
- * ended already. */
-static bool can_be_called_off(const struct wb_job *job)
+ * ended already. Fences are kept, and only a dead job keeps them. */
+static bool can_be_called_off(const struct wb_job *job, enum wb_end end)
 {
+    if (job->state == WB_JOB_FENCING)
+        return end == WB_END_DEAD;
     return job->state != WB_JOB_PUBLISHING && job->state != WB_JOB_DELETING &&
-           job->state != WB_JOB_FENCING && job->state != WB_JOB_DEAD;
+           job->state != WB_JOB_DEAD;
 }
 
 static void on_cancel(struct wb_step *step)
 {
     struct wb_job *job = step->job;
     int64_t until_ms = step->input->until_ms;
-    if (!job || !can_be_called_off(job) || job->event.accepted_ms >= until_ms)
+    if (!job || !can_be_called_off(job, step->input->cancel_end) ||
+        job->event.accepted_ms >= until_ms)
         return;
     if (job->pending && job->pending->accepted_ms < until_ms) {
         struct wb_event_ref *newest = wb_event_copy(step->arena, job->pending);
@@ -100,8 +102,11 @@ static void on_cancel(struct wb_step *step)
         job->pending = NULL;
     }
     wb_drop_instance(step);
-    if (step->input->cancel_end == WB_END_DEAD)
-        job->error = wb_error_copy(step->arena, &called_off);
+    if (step->input->cancel_end == WB_END_DEAD) {
+        struct wb_err why = called_off;
+        (void)snprintf(why.text, sizeof(why.text), "%s", step->input->reason);
+        job->error = wb_error_copy(step->arena, &why);
+    }
     wb_job_end(step, step->input->cancel_end, step->input->reason);
 }
 
@@ -150,15 +155,16 @@ static void on_copied(struct wb_step *step)
         return;
     }
     job->instance = wb_arena_strdup(step->arena, result->instance);
+    wb_job_note_copied(step);
     /* The verifier's input is as durable as a task: its answer may take longer, never be lost. */
-    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, 10 * step->policy->deadline_ms));
 }
 
 /* The target holds a file that may be the same; the verifier compares. */
 static void on_present(struct wb_step *step)
 {
     step->job->tag = wb_arena_strdup(step->arena, step->input->result->tag);
-    wb_job_move(step, WB_JOB_COPYING, step->input->now_ms + 10 * step->policy->deadline_ms);
+    wb_job_move(step, WB_JOB_COPYING, wb_whole_due_ms(step, 10 * step->policy->deadline_ms));
 }
 
 static void on_copy(struct wb_step *step)
@@ -218,7 +224,7 @@ static void on_open(struct wb_step *step)
         plan_again(step);
     else if (result->outcome == WB_OUTCOME_ABSENT)
         wb_job_source_gone(step);
-    else
+    else if (!wb_job_take_whole(step, reason_of(result)))
         wb_job_fail(step, reason_of(result));
 }
 
@@ -235,6 +241,8 @@ static void on_seal(struct wb_step *step)
     if (step->job->state != WB_JOB_SEALING || !is_this_attempt(step))
         return;
     if (result->outcome == WB_OUTCOME_SEALED || wb_other_failed(step))
+        return;
+    if (wb_job_take_whole(step, reason_of(result)))
         return;
     wb_drop_instance(step);
     wb_job_fail(step, reason_of(result));
@@ -374,6 +382,8 @@ static void adopt_proof(struct wb_step *step)
     job->instance = wb_arena_strdup(step->arena, result->instance);
     job->tag = wb_arena_strdup(step->arena, result->tag);
     job->sha256 = wb_arena_span(step->arena, result->sha256);
+    if (!job->first_proved_ms)
+        job->first_proved_ms = step->input->now_ms;
     if (result->version && !*step->input->from)
         job->version = wb_version_copy(step->arena, result->version);
     look_again(step);

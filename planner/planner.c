@@ -39,6 +39,7 @@ static void on_revoked(void *arg, const struct wb_position *positions, size_t co
     for (int32_t p = 0; p < shell->partitions; p++)
         close_part(&shell->parts[p]);
     shell->ours = 0;
+    wb_nodes_undo(shell);
     wb_turn_reset(shell);
     wb_map_clear(shell->queues);
 }
@@ -163,6 +164,7 @@ static enum wb_rc undo(struct wb_shell *shell, struct wb_err *err)
         memcpy(shell->parts[p].next, shell->parts[p].begun, sizeof(shell->parts[p].next));
     if (wb_restore_undone(shell, err) != WB_OK)
         return WB_ERROR;
+    wb_nodes_undo(shell);
     wb_turn_reset(shell);
     wb_catalog_compare(shell);
     return wb_queues_count(shell, err);
@@ -205,17 +207,19 @@ static void show_queues(struct wb_shell *shell)
     wb_metric_set(shell->metrics.parked, (double)sum.parked);
 }
 
+/* Once the log has the turn, it is not to be undone: ledgers that fail are closed, and read what
+ * they lack from the log when they are opened again. */
 static enum wb_rc finish_turn(struct wb_shell *shell, struct wb_err *err)
 {
     int64_t begin_ns = wb_clock_mono_ns();
-    if (wb_flush_needed(shell)) {
-        if (wb_flush(shell, err) != WB_OK)
-            return undo(shell, err);
+    bool needed = wb_flush_needed(shell);
+    if (needed && wb_flush(shell, err) != WB_OK)
+        return undo(shell, err);
+    if (wb_flush_ledgers(shell, err) != WB_OK)
+        return WB_ERROR;
+    if (needed)
         wb_metric_observe(shell->metrics.turn_seconds,
                           (double)(wb_clock_mono_ns() - begin_ns) / 1e9);
-    } else if (wb_flush_ledgers(shell, err) != WB_OK) {
-        return WB_ERROR;
-    }
     enum wb_rc rc = shell->ours > 0 ? wb_nodes_tell(shell, err) : WB_OK;
     wb_turn_reset(shell);
     show_queues(shell);
@@ -271,6 +275,17 @@ static void find_metrics(struct wb_shell *shell)
                                "Jobs that wait for a node or an operator.", NULL);
     m->rules = wb_metrics_get(all, WB_METRIC_GAUGE, "waybill_rules",
                               "Rules that the planner goes by.", NULL);
+    for (int strategy = WB_STRATEGY_BATCH; strategy <= WB_STRATEGY_STREAMING; strategy++) {
+        char labels[48];
+        (void)snprintf(labels, sizeof(labels), "strategy=\"%s\"",
+                       wb_strategy_name((enum wb_strategy)strategy));
+        m->first_proof[strategy] =
+            wb_metrics_get(all, WB_METRIC_HISTOGRAM, "waybill_first_proof_seconds",
+                           "From the event to the first proved range.", labels);
+        m->publish_gap[strategy] =
+            wb_metrics_get(all, WB_METRIC_HISTOGRAM, "waybill_publish_gap_seconds",
+                           "From the last range copied to the file proved and published.", labels);
+    }
     for (int end = 0; end <= WB_END_DEAD; end++) {
         char labels[48];
         (void)snprintf(labels, sizeof(labels), "end=\"%s\"", wb_end_name((enum wb_end)end));

@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/path.h"
 #include "planner/shell.h"
 
 enum {
@@ -37,6 +38,28 @@ static enum wb_rc take_job(struct restoring *restoring, struct wb_ledger *ledger
                              message->value, NULL, err);
 }
 
+/* Whoever walks through a ledger counts on its keys. */
+static enum wb_rc check_key(struct wb_span key, struct wb_err *err)
+{
+    char target[64];
+    char source[64];
+    struct wb_span path;
+    if (wb_replica_key_parse(key, target, source, &path, err) != WB_OK ||
+        wb_name_check(target, err) != WB_OK || wb_name_check(source, err) != WB_OK)
+        return WB_ERROR;
+    return wb_path_check(path, err);
+}
+
+static enum wb_rc take_record(struct restoring *restoring, struct wb_ledger *ledger,
+                              const struct wb_message *message, struct wb_err *err)
+{
+    if (check_key(message->key, err) != WB_OK)
+        return WB_ERROR;
+    if (restoring->topic == WB_TOPIC_JOBS)
+        return take_job(restoring, ledger, message, err);
+    return wb_ledger_put_replica(ledger, message->key, message->value, NULL, err);
+}
+
 static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_err *err)
 {
     struct restoring *restoring = arg;
@@ -47,10 +70,7 @@ static enum wb_rc take(void *arg, const struct wb_message *message, struct wb_er
     if (!ledger)
         return WB_OK;
     struct wb_err why;
-    enum wb_rc rc = restoring->topic == WB_TOPIC_JOBS
-                        ? take_job(restoring, ledger, message, &why)
-                        : wb_ledger_put_replica(ledger, message->key, message->value, NULL, &why);
-    if (rc == WB_OK)
+    if (take_record(restoring, ledger, message, &why) == WB_OK)
         return WB_OK;
     /* Only we write here; a record of a stranger must not stop the partition for ever. */
     if (why.category != WB_CAT_INVALID) {

@@ -16,7 +16,6 @@ struct wb_policy wb_rules_defaults(const struct wb_config *config)
         .chunk_bytes = wb_config_int(config, WB_OPT_CHUNK_SIZE),
         .deadline_ms = wb_config_int(config, WB_OPT_TASK_DEADLINE),
         .lost_most = (int32_t)wb_config_int(config, WB_OPT_LOST_ATTEMPTS),
-        .random_writes = true,
     };
     wb_config_span(config, WB_OPT_BACKOFF, &policy.backoff_least_ms, &policy.backoff_most_ms);
     return policy;

@@ -48,6 +48,8 @@ struct wb_loaded {
 struct wb_node_view {
     char name[64];
     struct wb_side_state side[WB_SIDE_COUNT];
+    struct wb_side_state before[WB_SIDE_COUNT]; /* as they were when turn `turn` began */
+    uint64_t turn;
     bool needed[WB_SIDE_COUNT]; /* rules read from it, write to it */
     bool held;                  /* draining or paused */
     int64_t free_bytes;
@@ -102,6 +104,8 @@ struct wb_planner_metrics {
     struct wb_metric *forwarded;
     struct wb_metric *unreadable;
     struct wb_metric *ended[WB_END_DEAD + 1];
+    struct wb_metric *first_proof[WB_STRATEGY_STREAMING + 1];
+    struct wb_metric *publish_gap[WB_STRATEGY_STREAMING + 1];
     struct wb_metric *aborts;
     struct wb_metric *turn_seconds;
     struct wb_metric *in_flight;
@@ -145,6 +149,7 @@ struct wb_shell {
     int64_t judged_ms;     /* the same of the verifier */
 
     /* this turn */
+    uint64_t turn; /* its number, from 1 */
     struct wb_arena *arena;
     struct wb_map *links; /* key -> struct wb_loaded */
     struct wb_loaded *first_link;
@@ -223,11 +228,15 @@ struct wb_node_view *wb_node_view_of(struct wb_shell *shell, const char *name);
 /* Definitions, rules, pauses or settings changed. */
 void wb_nodes_refresh(struct wb_shell *shell);
 /* Takes a result of a report into the health of the nodes that it used; true when its failure is a
- * node's and not the file's. */
-bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report, size_t index,
+ * node's and not the file's. `before`: the result of the report that was taken before it, NULL for
+ * the first. */
+bool wb_nodes_outcome(struct wb_shell *shell, const struct wb_report *report,
+                      const struct wb_result *result, const struct wb_result *before,
                       enum wb_input_kind kind);
 /* The answer to a probe. */
 void wb_nodes_probed(struct wb_shell *shell, const struct wb_report *report);
+/* What this turn was told of nodes will be told again. */
+void wb_nodes_undo(struct wb_shell *shell);
 /* Gives out the probes that are due. */
 void wb_nodes_probe(struct wb_shell *shell);
 /* Sends the records of nodes whose home is ours and that changed; no part of the transaction, which
@@ -272,7 +281,7 @@ enum wb_rc wb_shell_send(struct wb_shell *shell, enum wb_topic topic, int32_t pa
 bool wb_flush_needed(const struct wb_shell *shell);
 /* One transaction. On WB_ERROR the turn must be undone. */
 enum wb_rc wb_flush(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
-/* The ledgers take on what the turn changed; part of _flush, and of turns without one. */
+/* The ledgers take on what the turn changed; after _flush, and in turns without one. */
 enum wb_rc wb_flush_ledgers(struct wb_shell *shell, struct wb_err *err) WB_MUST_USE;
 /* Callback of the producer: notes the places of changelog records. */
 void wb_flush_delivered(void *arg, uint64_t ticket, const char *topic, int32_t partition,

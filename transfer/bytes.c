@@ -116,6 +116,7 @@ enum wb_rc wb_bytes_copy(struct wb_exec *exec, struct wb_file *from, struct wb_f
 {
     if (length == 0)
         return WB_OK;
+    wb_file_expect(from, offset, length);
     struct move move = {exec, from, to, guard, arg, wb_pool_get(exec->env->pool), keeps};
     enum wb_rc rc = sparse ? move_sparse(&move, offset, offset + length, err)
                            : move_data(&move, offset, offset + length, err);

@@ -53,8 +53,7 @@ static enum wb_rc check_target(struct wb_exec *exec, const struct wb_task_file *
                                struct wb_result *result, struct wb_err *err)
 {
     struct wb_stores *stores = exec->env->stores;
-    if (!exec->target &&
-        wb_stores_get(stores, exec->task->target, WB_ACCESS_LOOK, &exec->target, err) != WB_OK)
+    if (wb_stores_get(stores, exec->task->target, WB_ACCESS_LOOK, &exec->target, err) != WB_OK)
         return WB_ERROR;
     if (wb_store_check(exec->target, &result->free_bytes, err) != WB_OK ||
         check_marker(exec, file, result, err) != WB_OK)
@@ -65,8 +64,7 @@ static enum wb_rc check_target(struct wb_exec *exec, const struct wb_task_file *
 static enum wb_rc check_source(struct wb_exec *exec, struct wb_result *result, struct wb_err *err)
 {
     struct wb_stores *stores = exec->env->stores;
-    if (!exec->source &&
-        wb_stores_get(stores, exec->task->source, WB_ACCESS_READ, &exec->source, err) != WB_OK)
+    if (wb_stores_get(stores, exec->task->source, WB_ACCESS_READ, &exec->source, err) != WB_OK)
         return WB_ERROR;
     return wb_store_check(exec->source, &result->free_bytes, err);
 }
@@ -84,6 +82,7 @@ void wb_exec_check(struct wb_exec *exec, const struct wb_task_file *file, size_t
     else
         rc = wb_err_at(&err, WB_SCOPE_TRANSFER, "check", WB_CAT_UNSUPPORTED,
                        "this worker does not know that side of a node");
+    wb_exec_close(exec);
     if (rc == WB_OK) {
         result->outcome = WB_OUTCOME_CHECKED;
         return;

@@ -1,8 +1,10 @@
-/* What the operations of transfer share while one task is executed on one thread. */
+/* What the operations of transfer share while one task is executed; several of its files at once
+ * where its nodes are far, each thread with a copy of `wb_exec` of its own. */
 #ifndef WB_TRANSFER_EXEC_H
 #define WB_TRANSFER_EXEC_H
 
 #include "core/base/hash.h"
+#include "core/stage/fan.h"
 #include "core/stage/worker.h"
 
 enum { WB_NONCE_HEX = 16 };
@@ -55,6 +57,8 @@ void wb_exec_publish(struct wb_exec *exec, struct wb_result *results);
 /* The result failed for `err`, which is copied; scope and phase are set where they are unknown. */
 void wb_exec_fail(struct wb_exec *exec, struct wb_result *result, enum wb_scope scope,
                   const char *phase, const struct wb_err *err);
+/* Gives the stores back. */
+void wb_exec_close(struct wb_exec *exec);
 /* EXPIRED once the task's `not_after` has passed: nothing may take effect any more. */
 enum wb_rc wb_exec_check_time(const struct wb_exec *exec, struct wb_err *err) WB_MUST_USE;
 /* Puts what was seen at the source into the result. */

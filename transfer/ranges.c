@@ -8,13 +8,24 @@ static void make_instance(struct wb_exec *exec, const struct wb_task_file *file,
 {
     struct wb_err err;
     struct wb_file *to = NULL;
+    char tag[WB_TAG_MAX];
     const char *instance = wb_arena_printf(exec->arena, "%s.%s", file->job, exec->nonce);
+    if (!exec->target->caps.random_writes) {
+        (void)wb_err_set(&err, WB_CAT_UNSUPPORTED, "the target takes no ranges");
+        wb_exec_fail(exec, result, WB_SCOPE_TARGET, "open", &err);
+        return;
+    }
     if (wb_store_create(exec->target, instance, WB_FILE_REGULAR, stat->version.size_bytes,
                         stat->sparse, &to, &err) != WB_OK) {
         wb_exec_fail(exec, result, WB_SCOPE_TARGET, "open", &err);
         return;
     }
+    enum wb_rc rc = wb_file_range_done(to, 0, 0, tag, &err);
     wb_file_close(&to);
+    if (rc != WB_OK) {
+        wb_exec_fail(exec, result, WB_SCOPE_TARGET, "open", &err);
+        return;
+    }
     result->instance = instance;
     result->outcome = WB_OUTCOME_OPENED;
 }
@@ -44,20 +55,33 @@ struct guard {
     const struct wb_version *version; /* that must be read */
 };
 
-static enum wb_rc still_same(void *arg, struct wb_err *err)
+static enum wb_rc same_source(const struct guard *guard, struct wb_err *err)
 {
-    struct guard *guard = arg;
+    if (wb_source_check(guard->from, guard->version, err) == WB_OK)
+        return WB_OK;
+    wb_err_place(err, WB_SCOPE_SOURCE, "copy");
+    return WB_ERROR;
+}
+
+static enum wb_rc still_same(const struct guard *guard, struct wb_err *err)
+{
     struct wb_stat staged;
-    if (wb_source_check(guard->from, guard->version, err) != WB_OK) {
-        wb_err_place(err, WB_SCOPE_SOURCE, "copy");
+    if (same_source(guard, err) != WB_OK)
         return WB_ERROR;
-    }
     /* Published or discarded meanwhile: this task is late, and its handle must not touch it. */
     if (wb_store_stat(guard->exec->target, WB_PLACE_STAGED, wb_span_str(guard->file->instance),
                       &staged, err) == WB_OK)
         return WB_OK;
     wb_err_place(err, WB_SCOPE_TARGET, "copy");
     return WB_ERROR;
+}
+
+/* Where a range is there only once it is done, a write has no effect yet. */
+static enum wb_rc may_write(void *arg, struct wb_err *err)
+{
+    const struct guard *guard = arg;
+    return guard->exec->target->caps.whole_ranges ? same_source(guard, err)
+                                                  : still_same(guard, err);
 }
 
 static enum wb_rc copy_range(struct guard *guard, struct wb_file *to, const struct wb_stat *stat,
@@ -70,9 +94,14 @@ static enum wb_rc copy_range(struct guard *guard, struct wb_file *to, const stru
         range->length > stat->version.size_bytes - range->offset)
         return wb_err_at(err, WB_SCOPE_TRANSFER, "copy", WB_CAT_INVALID,
                          "range at %lld is outside the file", (long long)range->offset);
+    bool last = range->offset + range->length == stat->version.size_bytes;
+    if (!last && range->length < exec->target->caps.range_least_bytes)
+        return wb_err_at(err, WB_SCOPE_TARGET, "copy", WB_CAT_UNSUPPORTED,
+                         "the target takes no ranges below %lld bytes",
+                         (long long)exec->target->caps.range_least_bytes);
     wb_hasher_reset(exec->hasher, false);
     if (wb_bytes_copy(exec, guard->from, to, range->offset, range->length,
-                      stat->sparse && exec->target->caps.sparse, !guard->file->fresh, still_same,
+                      stat->sparse && exec->target->caps.sparse, !guard->file->fresh, may_write,
                       guard, err) != WB_OK)
         return WB_ERROR;
     wb_hasher_final(exec->hasher, &digest, NULL);

@@ -13,10 +13,15 @@ enum { SWEEP_EVERY_MS = 3600 * 1000, SWEEP_AGE_MS = 3 * 24 * 3600 * 1000 };
 
 struct thread {
     const struct wb_worker_env *env;
-    struct wb_magic *magic;
-    struct wb_hasher *hasher;
+    struct wb_fan *fan;
     struct wb_metric *bytes_total;
     struct wb_map *swept; /* target -> int64_t: when it was swept last */
+};
+
+/* What each thread of the fan needs of its own. */
+struct lane {
+    struct wb_magic *magic;
+    struct wb_hasher *hasher;
 };
 
 struct operation {
@@ -84,12 +89,13 @@ static enum wb_rc open_stores(struct wb_exec *exec, const struct operation *oper
     return WB_OK;
 }
 
-static void close_stores(struct wb_exec *exec)
+void wb_exec_close(struct wb_exec *exec)
 {
     if (exec->source)
         wb_stores_put(exec->env->stores, exec->source);
     if (exec->target)
         wb_stores_put(exec->env->stores, exec->target);
+    exec->source = exec->target = NULL;
 }
 
 static void execute_file(struct wb_exec *exec, const struct operation *operation, size_t index)
@@ -107,7 +113,31 @@ static void execute_file(struct wb_exec *exec, const struct operation *operation
     result->duration_ms = (wb_clock_mono_ns() - begin_ns) / 1000000;
 }
 
-static void execute_all(struct wb_exec *exec, const struct operation *operation)
+struct files {
+    const struct wb_exec *exec;
+    const struct operation *operation;
+};
+
+static void execute_item(void *arg, void *state, struct wb_arena *arena, size_t index)
+{
+    const struct files *files = arg;
+    const struct lane *lane = state;
+    struct wb_exec exec = *files->exec;
+    exec.arena = arena;
+    exec.magic = lane->magic;
+    exec.hasher = lane->hasher;
+    execute_file(&exec, files->operation, index);
+}
+
+static int32_t width_of(const struct wb_exec *exec)
+{
+    int32_t source = exec->source ? exec->source->caps.parallel : 1;
+    int32_t target = exec->target ? exec->target->caps.parallel : 1;
+    return source > target ? source : target;
+}
+
+static void execute_all(struct thread *thread, struct wb_exec *exec,
+                        const struct operation *operation)
 {
     if (!operation->file) {
         int64_t begin_ms = wb_clock_wall_ms();
@@ -118,8 +148,9 @@ static void execute_all(struct wb_exec *exec, const struct operation *operation)
         }
         return;
     }
-    for (size_t i = 0; i < exec->task->file_count; i++)
-        execute_file(exec, operation, i);
+    struct files files = {exec, operation};
+    wb_fan_run(thread->fan, width_of(exec), exec->task->file_count, exec->arena, execute_item,
+               &files);
 }
 
 static void results_begin(struct wb_exec *exec)
@@ -182,8 +213,6 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     enum wb_scope scope;
     struct thread *thread = self;
     struct wb_exec exec = {.env = thread->env,
-                           .magic = thread->magic,
-                           .hasher = thread->hasher,
                            .grain_ms = wb_config_int(thread->env->stage->config, WB_OPT_GRAIN),
                            .task = record,
                            .report = report,
@@ -200,12 +229,12 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     }
     const struct operation *operation = &operations[exec.task->op];
     if (open_stores(&exec, operation, &scope, &err) == WB_OK) {
-        execute_all(&exec, operation);
+        execute_all(thread, &exec, operation);
         if (operation->target)
             sweep(thread, &exec);
     } else
         fail_task(&exec, scope, &err);
-    close_stores(&exec);
+    wb_exec_close(&exec);
     for (size_t i = 0; i < report->result_count; i++)
         wb_metric_add(thread->bytes_total, (double)report->results[i].bytes);
 }
@@ -220,13 +249,29 @@ static void refuse(const void *record, const struct wb_err *why, struct wb_arena
     fail_task(&exec, WB_SCOPE_TRANSFER, &err);
 }
 
+static void *lane_open(void *arg)
+{
+    struct lane *lane = wb_xcalloc(1, sizeof(*lane));
+    (void)arg;
+    lane->magic = wb_magic_new();
+    lane->hasher = wb_hasher_new(true);
+    return lane;
+}
+
+static void lane_close(void *state)
+{
+    struct lane *lane = state;
+    wb_magic_free(&lane->magic);
+    wb_hasher_free(&lane->hasher);
+    free(lane);
+}
+
 static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
 {
     struct thread *thread = wb_xcalloc(1, sizeof(*thread));
     (void)err;
     thread->env = env;
-    thread->magic = wb_magic_new();
-    thread->hasher = wb_hasher_new(true);
+    thread->fan = wb_fan_new(lane_open, lane_close, NULL, WB_WORKER_ARENA);
     thread->swept = wb_map_new(free);
     thread->bytes_total = wb_metrics_get(env->stage->metrics, WB_METRIC_COUNTER,
                                          "waybill_copied_bytes_total", "Bytes copied.", NULL);
@@ -237,8 +282,7 @@ static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, 
 static void thread_close(void *self)
 {
     struct thread *thread = self;
-    wb_magic_free(&thread->magic);
-    wb_hasher_free(&thread->hasher);
+    wb_fan_free(&thread->fan);
     wb_map_free(&thread->swept);
     free(thread);
 }

@@ -47,6 +47,7 @@ enum wb_rc wb_judge_digest(struct wb_judge *judge, struct wb_file *file, int64_t
     uint8_t *block = wb_pool_get(judge->env->pool);
     enum wb_rc rc = WB_OK;
     int64_t done = 0;
+    wb_file_expect(file, offset, length);
     while (rc == WB_OK && done < length) {
         int64_t left = length - done;
         size_t want = left < WB_POOL_BLOCK_BYTES ? (size_t)left : WB_POOL_BLOCK_BYTES;

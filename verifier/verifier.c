@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/stage/fan.h"
 #include "verifier/judge.h"
 
 struct thread {
     const struct wb_worker_env *env;
-    struct wb_hasher *hasher;
+    struct wb_fan *fan; /* a lane is a hasher */
     struct wb_metric *bytes_total;
     struct wb_metric *mismatches_total;
 };
@@ -59,6 +60,37 @@ static bool reads_medium(const struct wb_worker_env *env, const struct wb_report
     return claims->options.medium || strcmp(from, "medium") == 0;
 }
 
+struct claims {
+    struct thread *thread;
+    const struct wb_judge *judge;
+    const struct wb_result **list;
+    struct wb_result *verdicts;
+    const struct wb_err *unreachable;
+};
+
+static void judge_item(void *arg, void *lane, struct wb_arena *arena, size_t index)
+{
+    const struct claims *claims = arg;
+    struct wb_judge judge = *claims->judge;
+    judge.arena = arena;
+    judge.hasher = lane;
+    judge_one(claims->thread, &judge, claims->list[index], claims->unreachable,
+              &claims->verdicts[index]);
+}
+
+static void judge_claims(struct thread *thread, const struct wb_judge *judge,
+                         const struct wb_err *unreachable, struct wb_report *verdicts)
+{
+    const struct wb_report *reports = judge->claims;
+    struct claims claims = {thread, judge, NULL, verdicts->results, unreachable};
+    claims.list = wb_arena_alloc(judge->arena, reports->result_count * sizeof(claims.list[0]));
+    for (size_t i = 0; i < reports->result_count; i++)
+        if (wb_judge_concerns(&reports->results[i]))
+            claims.list[verdicts->result_count++] = &reports->results[i];
+    int32_t width = judge->target ? judge->target->caps.parallel : 1;
+    wb_fan_run(thread->fan, width, verdicts->result_count, judge->arena, judge_item, &claims);
+}
+
 static void judge_all(struct thread *thread, struct wb_judge *judge, struct wb_report *verdicts)
 {
     struct wb_err err;
@@ -74,10 +106,7 @@ static void judge_all(struct thread *thread, struct wb_judge *judge, struct wb_r
     if (from &&
         wb_stores_get(stores, claims->from, WB_ACCESS_READ, &judge->origin, &ignored) != WB_OK)
         judge->origin = NULL;
-    for (size_t i = 0; i < claims->result_count; i++)
-        if (wb_judge_concerns(&claims->results[i]))
-            judge_one(thread, judge, &claims->results[i], &err,
-                      &verdicts->results[verdicts->result_count++]);
+    judge_claims(thread, judge, &err, verdicts);
     if (judge->target)
         wb_stores_put(stores, judge->target);
     if (from && judge->origin)
@@ -108,7 +137,6 @@ static void execute(void *self, const void *record, struct wb_arena *arena,
     if (!verdicts_begin(record, arena, report))
         return;
     struct wb_judge judge = {.env = thread->env,
-                             .hasher = thread->hasher,
                              .claims = record,
                              .arena = arena,
                              .medium = reads_medium(thread->env, record)};
@@ -133,13 +161,25 @@ static void refuse(const void *record, const struct wb_err *why, struct wb_arena
     }
 }
 
+static void *lane_open(void *arg)
+{
+    (void)arg;
+    return wb_hasher_new(true);
+}
+
+static void lane_close(void *lane)
+{
+    struct wb_hasher *hasher = lane;
+    wb_hasher_free(&hasher);
+}
+
 static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, struct wb_err *err)
 {
     struct thread *thread = wb_xcalloc(1, sizeof(*thread));
     struct wb_metrics *metrics = env->stage->metrics;
     (void)err;
     thread->env = env;
-    thread->hasher = wb_hasher_new(true);
+    thread->fan = wb_fan_new(lane_open, lane_close, NULL, WB_WORKER_ARENA);
     thread->bytes_total = wb_metrics_get(metrics, WB_METRIC_COUNTER, "waybill_proved_bytes_total",
                                          "Bytes read back and compared.", NULL);
     thread->mismatches_total =
@@ -152,7 +192,7 @@ static enum wb_rc thread_open(const struct wb_worker_env *env, void **ret_self, 
 static void thread_close(void *self)
 {
     struct thread *thread = self;
-    wb_hasher_free(&thread->hasher);
+    wb_fan_free(&thread->fan);
     free(thread);
 }
 

@@ -66,6 +66,21 @@ void wb_arena_reset(struct wb_arena *arena)
     arena->total = 0;
 }
 
+void wb_arena_adopt(struct wb_arena *into, struct wb_arena *from)
+{
+    if (!from->total)
+        return;
+    /* Behind the block that is being filled. */
+    struct block *last = from->head;
+    while (last->next)
+        last = last->next;
+    last->next = into->head->next;
+    into->head->next = from->head;
+    into->total += from->total;
+    from->head = block_new(FIRST_BLOCK_BYTES);
+    from->total = 0;
+}
+
 static size_t block_size_for(size_t size)
 {
     size_t least = 4 * (size_t)FIRST_BLOCK_BYTES;
@@ -74,7 +89,8 @@ static size_t block_size_for(size_t size)
 
 size_t wb_arena_left(const struct wb_arena *arena)
 {
-    return arena->cap - arena->total;
+    /* What was adopted may be more than the cap. */
+    return arena->total < arena->cap ? arena->cap - arena->total : 0;
 }
 
 size_t wb_arena_rounded(size_t size)

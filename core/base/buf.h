@@ -87,6 +87,9 @@ struct wb_arena *wb_arena_new(size_t cap);
 void wb_arena_free(struct wb_arena **arena); /* fits WB_AUTO; NULL is fine */
 void wb_arena_reset(struct wb_arena *arena); /* keeps the first block for the next record */
 
+/* What `from` holds belongs to `into` from now on, and `from` is empty. Caps are not added up. */
+void wb_arena_adopt(struct wb_arena *into, struct wb_arena *from);
+
 /* Bytes that may still be allocated, each allocation counted as _rounded gives it. */
 size_t wb_arena_left(const struct wb_arena *arena);
 size_t wb_arena_rounded(size_t size);

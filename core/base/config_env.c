@@ -81,6 +81,21 @@ static bool is_known(const struct names *names, const char *name)
     return strncmp(name + strlen(ours), secrets, strlen(secrets)) == 0;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
+/* Kubernetes tells each process of all services near by, and one is likely to be called waybill:
+ * WAYBILL_SERVICE_HOST, WAYBILL_SERVICE_PORT_HTTP, WAYBILL_PORT_9090_TCP_ADDR. */
+static bool is_service_link(const char *name)
+{
+    const char *port = strstr(name, "_PORT_");
+    return ends_with(name, "_SERVICE_HOST") || strstr(name, "_SERVICE_PORT") ||
+           strcmp(name + strlen(ours), "PORT") == 0 || (port && isdigit((unsigned char)port[6]));
+}
+
 enum wb_rc wb_config_check_environment(const char *const *others, struct wb_err *err)
 {
     struct names *names WB_AUTO(wb_free_ptr) = wb_xcalloc(1, sizeof(*names));
@@ -90,7 +105,7 @@ enum wb_rc wb_config_check_environment(const char *const *others, struct wb_err 
         if (strncmp(*entry, ours, strlen(ours)) != 0)
             continue;
         (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*entry, "="), *entry);
-        if (is_known(names, name))
+        if (is_known(names, name) || is_service_link(name))
             continue;
         const char *nearest = wb_nearest_name(name, names->list);
         return wb_err_set(err, WB_CAT_USAGE, "unknown %s in the environment%s%s", name,

@@ -1,6 +1,7 @@
 #include "core/base/hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
@@ -79,6 +80,28 @@ struct wb_xxh3 wb_xxh3_of(struct wb_span bytes)
 uint64_t wb_hash64_of(struct wb_span bytes)
 {
     return XXH3_64bits(bytes.data, bytes.len);
+}
+
+struct wb_md5 wb_md5_of(struct wb_span bytes)
+{
+    struct wb_md5 digest;
+    must(EVP_Digest(bytes.data, bytes.len, digest.bytes, NULL, EVP_md5(), NULL) == 1);
+    return digest;
+}
+
+struct wb_sha256 wb_sha256_of(struct wb_span bytes)
+{
+    struct wb_sha256 digest;
+    must(EVP_Digest(bytes.data, bytes.len, digest.bytes, NULL, EVP_sha256(), NULL) == 1);
+    return digest;
+}
+
+struct wb_sha256 wb_hmac_sha256(struct wb_span key, struct wb_span bytes)
+{
+    struct wb_sha256 digest;
+    must(HMAC(EVP_sha256(), key.data, (int)key.len, bytes.data, bytes.len, digest.bytes, NULL) !=
+         NULL);
+    return digest;
 }
 
 void wb_hex_format(struct wb_span bytes, char *out)

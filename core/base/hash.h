@@ -7,10 +7,14 @@
 
 #include "core/base/buf.h"
 
-enum { WB_XXH3_SIZE = 16, WB_SHA256_SIZE = 32 };
+enum { WB_XXH3_SIZE = 16, WB_MD5_SIZE = 16, WB_SHA256_SIZE = 32 };
 
 struct wb_xxh3 {
     uint8_t bytes[WB_XXH3_SIZE];
+};
+
+struct wb_md5 {
+    uint8_t bytes[WB_MD5_SIZE];
 };
 
 struct wb_sha256 {
@@ -31,6 +35,11 @@ void wb_hasher_final(struct wb_hasher *hasher, struct wb_xxh3 *ret_xxh, struct w
 /* In one call. */
 struct wb_xxh3 wb_xxh3_of(struct wb_span bytes);
 uint64_t wb_hash64_of(struct wb_span bytes); /* XXH3-64, for tables; stored in no record */
+/* No proof of anything: some servers demand it of a request (RFC 1321). */
+struct wb_md5 wb_md5_of(struct wb_span bytes);
+struct wb_sha256 wb_sha256_of(struct wb_span bytes);
+/* RFC 2104 over SHA-256. */
+struct wb_sha256 wb_hmac_sha256(struct wb_span key, struct wb_span bytes);
 
 /* Lower-case hex with a NUL; `out` holds 2 * len + 1. _parse demands exactly `len` bytes. */
 void wb_hex_format(struct wb_span bytes, char *out);

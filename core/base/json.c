@@ -73,6 +73,7 @@ void wb_json_set_time(json_t *object, const char *name, int64_t wall_ms)
 bool wb_json_write(FILE *out, const json_t *json, int indent)
 {
     size_t flags = indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT;
+    flags |= JSON_REAL_PRECISION(6); /* what is measured: 0.020358, not 0.020358000000000001 */
     return json_dumpf(json, out, flags) == 0 && fputc('\n', out) != EOF;
 }
 

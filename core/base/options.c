@@ -105,7 +105,7 @@ static const struct wb_opt_row table[WB_OPT_COUNT] = {
      .fallback = "/var/tmp/waybill", .argument = "DIR",
      .help = "local state that can be deleted at any time: ledgers and views"},
     {COMMON(WB_OPT_SECRETS_DIR, "secrets.dir", NULL, 0), .type = WB_OPT_TEXT, .argument = "DIR",
-     .help = "folder of files with secrets, mode 0600"},
+     .help = "folder of files with secrets, one a name, open to their owner only (0600)"},
     {COMMON(WB_OPT_HTTP_LISTEN, "http.listen", "listen", 0), .type = WB_OPT_TEXT,
      .fallback = "127.0.0.1:0", .argument = "ADDR",
      .help = "admin HTTP of services, port 0: any free one; empty: none"},

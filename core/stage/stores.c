@@ -143,7 +143,7 @@ static enum wb_rc open_defined(const struct wb_config *config, const struct wb_n
         options[2 * i] = node->options[i].key;
         options[2 * i + 1] = node->options[i].value;
     }
-    return wb_store_open(node->name, node->url, options, config, ret, err);
+    return wb_store_open(node->name, node->url, options, node->secret, config, ret, err);
 }
 
 enum wb_rc wb_stores_open_node(const struct wb_config *config, struct wb_registry *registry,
@@ -315,6 +315,8 @@ enum wb_rc wb_stores_get(struct wb_stores *stores, const char *node, enum wb_acc
     enum wb_rc rc = prepare(stores, entry, node, err);
     if (rc == WB_OK)
         rc = has_marker(entry, access, err);
+    if (rc == WB_OK && access == WB_ACCESS_WRITE)
+        rc = wb_store_prepare(entry->held->store, err);
     if (rc == WB_OK)
         *ret = reference(stores, entry->held);
     leave(entry);

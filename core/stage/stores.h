@@ -24,7 +24,7 @@ void wb_stores_free(struct wb_stores **stores);
 enum wb_access {
     WB_ACCESS_LOOK, /* nothing */
     WB_ACCESS_READ, /* the marker; one that must not be read is passed over */
-    WB_ACCESS_WRITE /* the marker */
+    WB_ACCESS_WRITE /* the marker; the store is prepared, so its caps are those of a target */
 };
 
 /* The node's store, opened when it is not yet, opened anew when its definition changed or when the

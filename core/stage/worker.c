@@ -26,7 +26,6 @@ enum {
     REGISTRY_EVERY_MS = 50,
     WATCH_EVERY_MS = 500,
     FLUSH_MS = 5000,
-    ARENA_MOST = 256 * 1024 * 1024, /* a record decoded, and a result with an error for each file */
     ENDS_MOST = 2, /* of the process while a record is executed: then it is refused */
     TOPIC_MAX = 256,
     GROUP_MAX = 300
@@ -168,7 +167,7 @@ static enum wb_rc execute(struct thread_state *state, struct wb_item *item, stru
 static enum wb_rc thread_open(struct thread_state *state, struct wb_err *err)
 {
     struct worker *worker = state->worker;
-    state->arena = wb_arena_new(ARENA_MOST);
+    state->arena = wb_arena_new(WB_WORKER_ARENA);
     if (wb_codec_new(&state->codec, err) != WB_OK)
         return WB_ERROR;
     return worker->ops->thread_open ? worker->ops->thread_open(&state->env, &state->self, err)

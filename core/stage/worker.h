@@ -15,6 +15,10 @@
 #include "core/wire/codec.h"
 #include "core/wire/log.h"
 
+/* What one record may take of memory while it is executed: itself, decoded, and a result with an
+ * error for each of its files. Whoever helps with it may have to allocate for all of them. */
+enum { WB_WORKER_ARENA = 256 * 1024 * 1024 };
+
 /* Shared by all threads of one worker, but for `hand`. */
 struct wb_worker_env {
     const struct wb_stage_env *stage;

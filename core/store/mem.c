@@ -197,6 +197,8 @@ enum wb_rc wb_mem_get(const struct mem_store *store, enum wb_place place, struct
                       struct mem_inode **ret, struct wb_err *err)
 {
     char shown[SHOWN_MAX];
+    if (place == WB_PLACE_FINAL && wb_path_check(name, err) != WB_OK)
+        return WB_ERROR;
     if (wb_mem_here(store, err) != WB_OK)
         return WB_ERROR;
     struct mem_inode *inode = wb_mem_find(store, place, name);
@@ -241,6 +243,8 @@ bool wb_mem_is_folder(const struct mem_store *store, struct wb_span path)
 enum wb_rc wb_mem_way_check(const struct mem_store *store, struct wb_span path, struct wb_err *err)
 {
     enum wb_rc rc = WB_OK;
+    if (wb_path_check(path, err) != WB_OK)
+        return WB_ERROR;
     for (size_t i = 1; i < path.len && rc == WB_OK; i++)
         if (path.data[i] == '/' && wb_mem_find(store, WB_PLACE_FINAL, wb_span_of(path.data, i)))
             rc = wb_err_set(err, WB_CAT_CONFLICT, "a file stands where a folder should be");
@@ -280,7 +284,7 @@ static void root_free(void *value)
     free(root);
 }
 
-static struct mem_root *root_of(const char *name)
+struct mem_root *wb_mem_root_of(const char *name)
 {
     if (!memory.roots)
         memory.roots = wb_map_new(root_free);
@@ -300,106 +304,6 @@ void wb_mem_reset(void)
     wb_mem_lock();
     wb_map_free(&memory.roots);
     memory.last_inode = 0;
-    wb_mem_unlock();
-}
-
-void wb_mem_mount(const char *name, enum wb_mem_mount mount)
-{
-    wb_mem_lock();
-    struct mem_root *root = root_of(name);
-    root->mount = mount;
-    for (int place = 0; place < 2; place++)
-        wb_map_clear(root->bare.places[place]);
-    root->bare.marker[0] = 0;
-    wb_mem_unlock();
-}
-
-void wb_mem_set_room(const char *name, int64_t bytes)
-{
-    wb_mem_lock();
-    root_of(name)->disk.room_bytes = bytes;
-    wb_mem_unlock();
-}
-
-void wb_mem_put(const char *name, struct wb_span path, enum wb_file_kind kind, struct wb_span bytes,
-                int64_t mtime_ns, bool in_place)
-{
-    struct wb_err err;
-    wb_mem_lock();
-    struct mem_tree *tree = &root_of(name)->disk;
-    struct mem_inode *inode = wb_map_get(tree->places[WB_PLACE_FINAL], path);
-    if (!inode || !in_place) {
-        inode = wb_mem_inode_new(tree, kind);
-        wb_mem_name(tree, WB_PLACE_FINAL, path, inode);
-    }
-    if (wb_mem_resize(inode, bytes.len, &err) == WB_OK && bytes.len)
-        memcpy(inode->bytes.data, bytes.data, bytes.len);
-    wb_mem_touch(inode, true);
-    if (mtime_ns >= 0)
-        inode->mtime_ns = mtime_ns;
-    wb_mem_unlock();
-}
-
-bool wb_mem_delete(const char *name, struct wb_span path)
-{
-    wb_mem_lock();
-    bool was = wb_map_del(root_of(name)->disk.places[WB_PLACE_FINAL], path);
-    wb_mem_unlock();
-    return was;
-}
-
-bool wb_mem_flip(const char *name, enum wb_place place, struct wb_span path, bool silent)
-{
-    wb_mem_lock();
-    struct mem_inode *inode = wb_map_get(root_of(name)->disk.places[place], path);
-    if (inode && inode->bytes.len)
-        inode->bytes.data[inode->bytes.len / 2] ^= 1;
-    if (inode && !silent)
-        wb_mem_touch(inode, true);
-    wb_mem_unlock();
-    return inode != NULL;
-}
-
-bool wb_mem_is_staged(const char *name, struct wb_span instance)
-{
-    wb_mem_lock();
-    bool is = wb_map_get(root_of(name)->disk.places[WB_PLACE_STAGED], instance) != NULL;
-    wb_mem_unlock();
-    return is;
-}
-
-bool wb_mem_peek(const char *name, struct wb_span path, struct wb_span *ret_bytes,
-                 struct wb_stat *ret_stat)
-{
-    wb_mem_lock();
-    const struct mem_inode *inode = wb_map_get(root_of(name)->disk.places[WB_PLACE_FINAL], path);
-    if (inode && ret_bytes)
-        *ret_bytes = wb_buf_span(&inode->bytes);
-    if (inode && ret_stat)
-        wb_mem_stat_fill(inode, ret_stat);
-    wb_mem_unlock();
-    return inode != NULL;
-}
-
-struct visiting {
-    void (*visit)(void *arg, struct wb_span path, struct wb_span bytes);
-    void *arg;
-};
-
-static bool visit_one(struct wb_span key, void *value, void *arg)
-{
-    const struct visiting *visiting = arg;
-    const struct mem_inode *inode = value;
-    visiting->visit(visiting->arg, key, wb_buf_span(&inode->bytes));
-    return true;
-}
-
-void wb_mem_each(const char *name, enum wb_place place,
-                 void (*visit)(void *arg, struct wb_span path, struct wb_span bytes), void *arg)
-{
-    struct visiting visiting = {visit, arg};
-    wb_mem_lock();
-    wb_map_each(root_of(name)->disk.places[place], visit_one, &visiting);
     wb_mem_unlock();
 }
 
@@ -574,8 +478,12 @@ static const struct wb_store_caps caps = {
     .writes = true,
     .random_writes = true,
     .atomic_publish = true,
+    .conditional = true,
+    .lists = true,
     .symlinks = true,
     .modes = true,
+    .mtimes = true,
+    .parallel = 1,
 };
 
 enum wb_rc wb_mem_new(const char *node, const char *name, struct wb_store **ret, struct wb_err *err)
@@ -585,7 +493,7 @@ enum wb_rc wb_mem_new(const char *node, const char *name, struct wb_store **ret,
     store->base.caps = caps;
     (void)snprintf(store->base.name, sizeof(store->base.name), "%s", node);
     wb_mem_lock();
-    store->root = root_of(name);
+    store->root = wb_mem_root_of(name);
     store->tree = mounted(store->root);
     enum wb_rc rc = wb_mem_here(store, err);
     wb_mem_unlock();

@@ -98,6 +98,9 @@ enum wb_rc wb_mem_way_check(const struct mem_store *store, struct wb_span path,
 /* INVALID for what can't be the name of an instance. */
 enum wb_rc wb_mem_instance_check(const char *instance, struct wb_err *err) WB_MUST_USE;
 
+/* Made when it is first asked for; lives until wb_mem_reset. The lock is held. */
+struct mem_root *wb_mem_root_of(const char *name);
+
 /* ---- mem_file.c: files of store.h ---- */
 enum wb_rc wb_mem_open(struct wb_store *store, enum wb_place place, struct wb_span name,
                        bool medium, struct wb_file **ret, struct wb_err *err) WB_MUST_USE;

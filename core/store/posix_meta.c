@@ -8,6 +8,7 @@
 #include "core/store/posix_parts.h"
 
 enum { XATTR_NAMES_MAX = 65536, XATTR_VALUE_MAX = 65536, LENGTH_BYTES = 4 };
+enum { NS_A_SECOND = 1000000000 };
 
 static enum wb_rc append_value(struct wb_buf *out, const char *name, const uint8_t *value,
                                size_t len, struct wb_err *err)
@@ -60,11 +61,14 @@ static enum wb_rc set_xattrs(int fd, struct wb_span xattrs, struct wb_err *err)
     return WB_OK;
 }
 
+/* Before 1970 as well: nanoseconds always count forwards. */
 static void times_of(const struct wb_meta *meta, struct timespec times[2])
 {
+    int64_t ns = meta->mtime_ns % NS_A_SECOND;
+    int64_t back = ns < 0 ? 1 : 0;
     times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
-    times[1] = (struct timespec){.tv_sec = meta->mtime_ns / 1000000000,
-                                 .tv_nsec = meta->mtime_ns % 1000000000};
+    times[1] = (struct timespec){.tv_sec = meta->mtime_ns / NS_A_SECOND - back,
+                                 .tv_nsec = ns + back * NS_A_SECOND};
 }
 
 static uid_t owner_of(const struct wb_meta *meta)

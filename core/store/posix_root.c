@@ -118,6 +118,9 @@ enum wb_rc wb_posix_parent_fd(struct posix_store *store, enum wb_place place, st
     int root WB_AUTO(wb_posix_close_fd) = -1;
     if (path.len == 0 || path.len > WB_PATH_MAX)
         return wb_err_set(err, WB_CAT_INVALID, "name of %zu bytes", path.len);
+    /* A final name of the staging area would be somebody's instance. */
+    if (place == WB_PLACE_FINAL && wb_path_check(path, err) != WB_OK)
+        return WB_ERROR;
     memcpy(folder, path.data, path.len);
     folder[path.len] = 0;
     char *slash = strrchr(folder, '/');
@@ -274,9 +277,13 @@ static const struct wb_store_caps caps = {
     .writes = true,
     .random_writes = true,
     .atomic_publish = true,
+    .conditional = true,
+    .lists = true,
     .symlinks = true,
     .modes = true,
+    .mtimes = true,
     .sparse = true,
+    .parallel = 1,
 };
 
 enum wb_rc wb_posix_new(const char *node, const char *path, struct wb_store **ret,

@@ -25,10 +25,15 @@ enum wb_place { WB_PLACE_FINAL, WB_PLACE_STAGED };
 struct wb_store_caps {
     bool writes;         /* can be a target */
     bool random_writes;  /* ranges of one instance in any order, by several workers */
+    bool whole_ranges;   /* a range is written from start to end, and is there once it is done */
     bool atomic_publish; /* a reader sees the old or the new file, nothing else */
+    bool conditional;    /* publish and remove can't hit a file that came meanwhile */
+    bool lists;          /* can be walked */
     bool symlinks;
-    bool modes; /* mode, owner, group, extended attributes */
+    bool modes;  /* mode, owner, group, extended attributes */
+    bool mtimes; /* keeps the time of a file that is published */
     bool sparse;
+    int32_t parallel;          /* files of a batch that are best under way at once, at least 1 */
     int64_t range_least_bytes; /* smallest range but the last (S3 parts: 5 MiB); 0: any */
     int32_t range_most;        /* most ranges of an instance; 0: any number */
 };
@@ -89,6 +94,10 @@ struct wb_store_ops {
      * can be tried again. `ret_free_bytes` -1 where not known. */
     enum wb_rc (*check)(struct wb_store *store, int64_t *ret_free_bytes, struct wb_err *err);
 
+    /* Before the first write: what can only be found out by writing becomes capabilities, and what
+     * cannot be a target says so. Cheap when it was done. NULL: there is nothing to find out. */
+    enum wb_rc (*prepare)(struct wb_store *store, struct wb_err *err);
+
     /* The marker of the root, a text of the node's own by which it is known again: `ret` holds
      * WB_MARKER_MAX. `make`: one is drawn when there is none, durably; what is there is never
      * replaced. NOT_FOUND when there is none; nothing is made or changed without `make`. */
@@ -146,6 +155,10 @@ struct wb_store_ops {
     /* The state of the opened file now (not of its name). */
     enum wb_rc (*file_stat)(struct wb_file *file, struct wb_stat *ret, struct wb_err *err);
 
+    /* This stretch is about to be read in order: a request may ask for all of it. NULL: of no use.
+     */
+    void (*file_expect)(struct wb_file *file, int64_t offset, int64_t length);
+
     /* Reads up to `len` bytes at `offset`; fewer only at the end of the file. */
     enum wb_rc (*file_read)(struct wb_file *file, int64_t offset, void *buffer, size_t len,
                             size_t *ret_len, struct wb_err *err);
@@ -162,7 +175,8 @@ struct wb_store_ops {
                              struct wb_err *err);
 
     /* A range is in: hands it to the medium (begins write-back) and gives its part tag ("" where
-     * the backend has none; `ret_tag` holds WB_TAG_MAX). */
+     * the backend has none; `ret_tag` holds WB_TAG_MAX). Length 0, of a file that has bytes and of
+     * which none was written: from here on others may reopen the instance for its ranges. */
     enum wb_rc (*file_range_done)(struct wb_file *file, int64_t offset, int64_t length,
                                   char *ret_tag, struct wb_err *err);
 
@@ -197,9 +211,10 @@ struct wb_file {
 
 /* Opens a node by its URL through the registry of backends (stack.c), decorators included. USAGE
  * for a bad URL or unknown scheme or option, UNREACHABLE when the node is not there. The caller
- * closes. `options`: pairs in key, value order, NULL-terminated, or NULL. */
+ * closes. `options`: pairs in key, value order, NULL-terminated, or NULL. `secret`: its name, ""
+ * when the node has none. */
 enum wb_rc wb_store_open(const char *node, const char *url, const char *const *options,
-                         const struct wb_config *config, struct wb_store **ret,
+                         const char *secret, const struct wb_config *config, struct wb_store **ret,
                          struct wb_err *err) WB_MUST_USE;
 
 /* Checks a URL and options without touching the node: for `node add`. */
@@ -217,6 +232,11 @@ static inline enum wb_rc wb_store_check(struct wb_store *store, int64_t *ret_fre
                                         struct wb_err *err)
 {
     return store->ops->check(store, ret_free_bytes, err);
+}
+
+static inline enum wb_rc wb_store_prepare(struct wb_store *store, struct wb_err *err)
+{
+    return store->ops->prepare ? store->ops->prepare(store, err) : WB_OK;
 }
 
 static inline enum wb_rc wb_store_marker(struct wb_store *store, bool make, char *ret,
@@ -284,6 +304,12 @@ static inline enum wb_rc wb_store_sweep(struct wb_store *store, int64_t age_ms, 
 static inline enum wb_rc wb_file_stat(struct wb_file *file, struct wb_stat *ret, struct wb_err *err)
 {
     return file->ops->file_stat(file, ret, err);
+}
+
+static inline void wb_file_expect(struct wb_file *file, int64_t offset, int64_t length)
+{
+    if (file->ops->file_expect)
+        file->ops->file_expect(file, offset, length);
 }
 
 static inline enum wb_rc wb_file_read(struct wb_file *file, int64_t offset, void *buffer,

@@ -322,6 +322,11 @@ static const struct wb_field job_fields[] = {
     {.name = "unanswered", .kind = WB_FIELD_INT, .offset = offsetof(struct wb_job, unanswered)},
     {.name = "fresh", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_job, fresh)},
     {.name = "from", .kind = WB_FIELD_TEXT, .offset = offsetof(struct wb_job, from)},
+    {.name = "whole", .kind = WB_FIELD_BOOL, .offset = offsetof(struct wb_job, whole)},
+    {.name = "first_proved",
+     .kind = WB_FIELD_LONG,
+     .offset = offsetof(struct wb_job, first_proved_ms)},
+    {.name = "copied", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_job, copied_ms)},
     {.name = NULL},
 };
 
@@ -379,6 +384,10 @@ static const struct wb_field replica_fields[] = {
      .offset = offsetof(struct wb_replica, first_error),
      .fields = error_fields,
      .size = sizeof(struct wb_err)},
+    {.name = "first_proved",
+     .kind = WB_FIELD_LONG,
+     .offset = offsetof(struct wb_replica, first_proved_ms)},
+    {.name = "copied", .kind = WB_FIELD_LONG, .offset = offsetof(struct wb_replica, copied_ms)},
     {.name = NULL},
 };
 

@@ -216,6 +216,7 @@ struct wb_job {
     int32_t unanswered; /* tasks in a row that got no answer: after the first it travels alone */
     bool fresh;         /* what the target holds was compared and is not the same */
     const char *from;   /* node whose proved replica serves as source; "": the source */
+    bool whole;         /* the target said that it takes no ranges */
     int64_t due_ms;     /* WAITING: not before; else: answer due by */
     int64_t created_ms;
     int64_t updated_ms;
@@ -234,7 +235,9 @@ struct wb_job {
     struct wb_span given;    /* a byte a range: 0 free, 1 given out, 2 proved */
     const char **range_tags; /* backend's part tags, where it has them */
     size_t range_tag_count;
-    struct wb_err *error; /* last one, NULL: none */
+    int64_t first_proved_ms; /* the first range of the instance; 0: none yet */
+    int64_t copied_ms;       /* the last range so far; 0: not known */
+    struct wb_err *error;    /* last one, NULL: none */
     struct wb_err *first_error;
 };
 
@@ -262,6 +265,8 @@ struct wb_replica {
     int64_t chunk_bytes;
     struct wb_span digests;
     enum wb_strategy strategy;
+    int64_t first_proved_ms; /* first range of what is proved; 0: not known, as the next */
+    int64_t copied_ms;       /* last range of it */
     int32_t attempts;
     const char *reason;
     struct wb_err *error;

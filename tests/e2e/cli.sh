@@ -88,6 +88,12 @@ nodes() {
     [ "$(cat "$out")" = $'a\nb\nfar\nro' ] || fail "nodes are $(cat "$out")"
     gives 0 wb describe node b --json
     is 'd["site"], d["secret"], d["state"]' "('dc2', 's', 'unknown')"
+    gives 0 wb node test b --json
+    is 'd["writes"], d["limits"], sorted(d["times"])' \
+        "(True, [], ['look_ms', 'read_ms', 'write_ms'])"
+    [ -z "$(find "$WB_SCRATCH/b" -name 'test.*')" ] || fail "node test leaves something behind"
+    gives 4 wb node test bb
+    gives 7 wb node test far
     gives 2 wb node rm ro
     says "give --yes"
     gives 0 wb node rm ro --dry-run
@@ -103,7 +109,12 @@ rules() {
     gives 4 wb rule set all --match 'x:**' --to b
     gives 2 wb rule set all --match 'a:**' --to b,a
     says 'copies "a" onto itself'
+    gives 0 wb rule set all --match 'a:**' --to b
+    prints 'rule all added'
     gives 0 wb rule set all --match 'a:**' --to b --sha256
+    prints 'rule all changed'
+    gives 0 wb rule set all --match 'a:**' --to b --sha256
+    prints 'rule all unchanged'
     gives 0 wb rule set on --match 'b:**' --to far
     gives 2 wb rule set back --match 'far:x' --to a
     says 'round in a circle: far -> a -> b -> far'

@@ -122,6 +122,7 @@ kill_stage lone
 echo "wait: nobody copies, so it ends by its limit or by a signal"
 run 8 put a:one --wait --timeout 300ms
 said '1 of 1 copy has not ended'
+said 'waybill get jobs'
 for signal in INT TERM; do
     "$WB_BIN" -b "$WB_KAFKA" --prefix "$WB_PREFIX" put a:one --wait --json >"$out" 2>"$err" &
     pid=$!

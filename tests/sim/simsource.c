@@ -108,9 +108,10 @@ static void send_later(const struct later *one)
         later[later_count++] = *one;
 }
 
-/* A record that is no event. */
+/* Records that are none, among the events and where only planners write. */
 static void send_garbage(void)
 {
+    static const enum wb_topic changelogs[] = {WB_TOPIC_JOBS, WB_TOPIC_REPLICAS};
     uint8_t bytes[32];
     if (!sim_fault(SIM_FAULT_GARBAGE))
         return;
@@ -120,6 +121,10 @@ static void send_garbage(void)
     (void)sim_append(sim_topic(WB_TOPIC_EVENTS), (int32_t)sim_below(SIM_UPSTREAM, SIM_PARTITIONS),
                      wb_span_str("garbage"), wb_span_of(bytes, sizeof(bytes)), 0,
                      SIM_RECORD_VISIBLE);
+    for (size_t i = 0; i < 2; i++)
+        (void)sim_append(sim_topic(changelogs[i]), bytes[i] % SIM_PARTITIONS,
+                         wb_span_str("garbage"), wb_span_of(bytes, sizeof(bytes)), 0,
+                         SIM_RECORD_VISIBLE);
 }
 
 /* Tells of the file, in one of the ways in which such news travel. */

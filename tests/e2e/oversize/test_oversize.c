@@ -238,6 +238,36 @@ static void a_planner_whose_letter_the_broker_refuses_buries_without_the_bytes(v
     check_bare(bury(*state, &wb_planner_stage));
 }
 
+/* What it says would go into the records of its job, and make them too large for the log. */
+static void a_planner_buries_a_report_with_a_huge_tag(void **state)
+{
+    enum { TAG_BYTES = 600000 };
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    char *tag WB_AUTO(wb_free_ptr) = wb_xcalloc(1, TAG_BYTES + 1);
+    struct wb_buf value WB_AUTO(wb_buf_free) = wb_buf_make(WB_RECORD_MAX);
+    memset(tag, 't', TAG_BYTES);
+    struct wb_result result = {.job = "job",
+                               .path = wb_span_str("p"),
+                               .outcome = WB_OUTCOME_COPIED,
+                               .instance = "i",
+                               .tag = tag,
+                               .mime = ""};
+    const struct wb_report report = {.task = "task",
+                                     .op = WB_OP_COPY,
+                                     .source = "a",
+                                     .from = "",
+                                     .target = "b",
+                                     .worker = "w",
+                                     .results = &result,
+                                     .result_count = 1};
+    check_ok(wb_codec_encode(fixture->codec, WB_RECORD_TRANSFER, &report, &value, &err));
+    send_bytes(fixture, WB_TOPIC_TRANSFERS, wb_span_of(NULL, 0), wb_buf_span(&value));
+    const struct wb_dead_letter *letter = bury(fixture, &wb_planner_stage);
+    assert_non_null(strstr(letter->error.text, "result 0: tag has 600000 bytes"));
+    assert_int_equal(letter->value.len, value.len);
+}
+
 /* ---- workers of the test's own ---- */
 
 static void report_one(const void *record, struct wb_arena *arena, struct wb_report *report)
@@ -363,6 +393,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_worker_buries_a_record_with_a_huge_key, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_planner_buries_a_record_with_a_huge_key, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_planner_buries_a_report_with_a_huge_tag, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_worker_with_a_small_limit_buries_without_the_bytes,
                                         set_up, tear_down),

@@ -355,6 +355,24 @@ static void one_long_name_does_not_pad_the_rows_of_others(void **state)
     assert_non_null(strstr(text, "nnn  dead\n"));
 }
 
+static void a_measured_number_is_shown_as_one(void **state)
+{
+    static char text[OUTPUT_MAX];
+    struct wb_cli cli = {.output = WB_OUT_TABLE};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        FILE *out = tmpfile();
+        assert_true(out != NULL);
+        int saved = redirect(stdout, out);
+        json_t *document = json_object();
+        assert_int_equal(json_object_set_new(document, "look_ms", json_real(0.020358)), 0);
+        wb_out_document(&cli, document);
+        restore(stdout, saved, out, text);
+        assert_non_null(strstr(text, i == 0 ? " 0.020\n" : "\"look_ms\": 0.020358\n"));
+        cli.output = WB_OUT_JSON;
+    }
+}
+
 /* ---- words ---- */
 
 static void attempts_are_those_made_so_far(void **state)
@@ -428,6 +446,7 @@ int main(void)
         cmocka_unit_test(examples_are_shown_as_a_shell_wants_them),
         cmocka_unit_test(completion_and_manual_name_every_command_and_flag),
         cmocka_unit_test(one_long_name_does_not_pad_the_rows_of_others),
+        cmocka_unit_test(a_measured_number_is_shown_as_one),
         cmocka_unit_test(attempts_are_those_made_so_far),
         cmocka_unit_test(one_is_not_many),
         cmocka_unit_test(numbers_are_shown_with_thousands),

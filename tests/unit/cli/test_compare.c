@@ -159,7 +159,7 @@ static int set_up(void **state)
         const char name[2] = {(char)('a' + i), 0};
         (void)snprintf(url, sizeof(url), "file://%s/%s", fixture->folder, name);
         assert_int_equal(mkdir(url + strlen("file://"), 0755), 0);
-        check_ok(wb_store_open(name, url, NULL, fixture->config, &fixture->stores[i], &err));
+        check_ok(wb_store_open(name, url, NULL, "", fixture->config, &fixture->stores[i], &err));
     }
     *state = fixture;
     return 0;

@@ -33,8 +33,7 @@ static inline int set_up(void **state)
                                        .batch_below_bytes = MIB,
                                        .direct_below_bytes = 50 * MIB,
                                        .chunk_bytes = 16 * MIB,
-                                       .deadline_ms = 60000,
-                                       .random_writes = true};
+                                       .deadline_ms = 60000};
     drive->link = (struct wb_link){.key = wb_span_str("b/a:x"),
                                    .source = "a",
                                    .target = "b",

@@ -133,6 +133,7 @@ static void a_full_target_is_sick_until_there_is_room(void **state)
     (void)wb_side_probed(&bed->side, &bed->policy, NULL, 999, 1, bed->now_ms);
     assert_int_equal(bed->side.state, WB_NODE_SICK);
     assert_int_equal(bed->side.error.category, WB_CAT_NO_SPACE);
+    assert_string_equal(bed->side.error.text, "less than 1000 B is free (planner.min_free)");
     (void)recover(bed);
 }
 

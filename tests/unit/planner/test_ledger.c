@@ -1,5 +1,9 @@
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
+#include "core/base/db.h"
 #include "planner/ledger.h"
 #include "tests/check.h"
 
@@ -144,6 +148,128 @@ static void what_is_not_saved_is_bounded(void **state)
     assert_true(has(fixture, "10000"));
 }
 
+/* The file can't grow any more, as on a full disk. Returns what was before. */
+static struct rlimit fill_disk(void)
+{
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    return before;
+}
+
+/* Steps over all jobs; false when one could not be read. */
+static bool read_all(struct fixture *fixture)
+{
+    struct wb_err err;
+    struct wb_span keys[64];
+    size_t count = 64;
+    struct wb_ledger_place place = {0};
+    enum wb_rc rc = WB_OK;
+    while (rc == WB_OK && count == 64) {
+        wb_arena_reset(fixture->arena);
+        rc = wb_ledger_walk(fixture->ledger, false, 64, fixture->arena, &place, keys, &count, &err);
+    }
+    return rc == WB_OK;
+}
+
+/* A page that is read may push one out that was changed, and SQLite forgets the whole transaction
+ * when that can't be written. */
+static void what_a_full_disk_lost_does_not_count_as_saved(void **state)
+{
+    static char text[8000];
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    const struct wb_job job = {.target = "b", .source = "a", .state = WB_JOB_WAITING};
+    put(fixture, "saved", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    reopen(fixture);
+    for (int i = 6; i <= 1000; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "%d", i);
+        check_ok(wb_ledger_put_job(fixture->ledger, wb_span_str(key), &job, WB_LANE_SMALL,
+                                   wb_span_of(text, sizeof(text)), NULL, &err));
+        wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, i);
+        check_ok(wb_ledger_commit(fixture->ledger, &err));
+    }
+    const struct rlimit before = fill_disk();
+    bool whole = read_all(fixture);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(whole);
+    reopen(fixture);
+    assert_true(has(fixture, "saved"));
+    assert_false(has(fixture, "1000"));
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
+}
+
+/* From outside, with the ledger closed; the first number that it gives. */
+static int64_t query(struct fixture *fixture, const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    int64_t number = 0;
+    (void)snprintf(path, sizeof(path), "%s/ledger-3.db", fixture->folder);
+    wb_ledger_close(&fixture->ledger);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    if (sqlite3_step(stmt) == SQLITE_ROW)
+        number = sqlite3_column_int64(stmt, 0);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return number;
+}
+
+/* A process that dies between two statements leaves what a refused second one leaves. */
+static void a_ledger_is_reset_whole_or_not_at_all(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    put(fixture, "one", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    (void)query(fixture, "CREATE TRIGGER refused BEFORE DELETE ON place BEGIN "
+                         "SELECT RAISE(ABORT, 'no'); END");
+    reopen(fixture);
+    assert_int_equal(wb_ledger_reset(fixture->ledger, &err), WB_ERROR);
+    reopen(fixture);
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
+    assert_true(has(fixture, "one"));
+}
+
+static void a_ledger_is_as_old_as_its_oldest_change_when_it_is_saved(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    put(fixture, "one", WB_JOB_WAITING, 0, 1);
+    wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+    check_ok(wb_ledger_commit(fixture->ledger, &err));
+    int64_t then_ms = wb_clock_wall_ms();
+    wb_clock_sleep_ns(20 * 1000000);
+    assert_true(query(fixture, "SELECT max(saved_ms) FROM place") <= then_ms);
+    reopen(fixture);
+    assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), 5);
+}
+
+static void a_ledger_of_another_time_is_read_anew(void **state)
+{
+    static const char *const changes[] = {"UPDATE place SET saved_ms = saved_ms - 86400000",
+                                          "UPDATE place SET saved_ms = saved_ms + 86400000"};
+    struct fixture *fixture = *state;
+    struct wb_err err;
+    for (size_t i = 0; i < 2; i++) {
+        put(fixture, "one", WB_JOB_WAITING, 0, 1);
+        wb_ledger_set_next(fixture->ledger, WB_TOPIC_JOBS, 5);
+        check_ok(wb_ledger_commit(fixture->ledger, &err));
+        (void)query(fixture, changes[i]);
+        reopen(fixture);
+        assert_int_equal(wb_ledger_next(fixture->ledger, WB_TOPIC_JOBS), -1);
+        assert_false(has(fixture, "one"));
+    }
+}
+
 static void who_waits_comes_by_time_within_its_queue(void **state)
 {
     struct fixture *fixture = *state;
@@ -258,6 +384,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_rollback_goes_back_to_what_was_saved_with_its_place,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_saved_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_full_disk_lost_does_not_count_as_saved, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_ledger_is_reset_whole_or_not_at_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ledger_is_as_old_as_its_oldest_change_when_it_is_saved,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ledger_of_another_time_is_read_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_waits_comes_by_time_within_its_queue, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_is_known_is_found_as_it_was_put_last, set_up,

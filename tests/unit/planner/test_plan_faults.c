@@ -86,6 +86,26 @@ static void what_was_told_to_publish_is_not_called_off(void **state)
     check_ended(drive, WB_END_VERIFIED);
 }
 
+static void fences_that_are_called_off_are_kept(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    copied(drive, "one");
+    matched(drive, "one", &version);
+    failed(drive, WB_OP_PUBLISH, WB_CAT_IO, "one");
+    check_state(drive, WB_JOB_FENCING);
+    cancel(drive, INT64_MAX, WB_END_SUPERSEDED);
+    check_state(drive, WB_JOB_FENCING);
+    cancel(drive, INT64_MAX, WB_END_DEAD);
+    check_state(drive, WB_JOB_DEAD);
+    assert_string_equal(drive->link.replica->error->text, "called off");
+    event(drive, WB_EVENT_WRITTEN, 100, "v2");
+    check_state(drive, WB_JOB_FENCING);
+    check_asked(drive, WB_OP_DISCARD, "one");
+}
+
 static void what_came_after_the_cancel_goes_on(void **state)
 {
     struct drive *drive = *state;
@@ -95,6 +115,67 @@ static void what_came_after_the_cancel_goes_on(void **state)
     check_state(drive, WB_JOB_WAITING);
     cancel(drive, 5001, WB_END_DEAD);
     check_state(drive, WB_JOB_DEAD);
+}
+
+/* ---- what the target can't do ---- */
+
+static void a_target_without_ranges_gets_the_file_in_one(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_err err;
+    struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+    event(drive, WB_EVENT_WRITTEN, 100LL * MIB, "v1");
+    give(drive);
+    check_state(drive, WB_JOB_OPENING);
+    (void)wb_err_at(&err, WB_SCOPE_TARGET, "open", WB_CAT_UNSUPPORTED, "no ranges here");
+    result.job = drive->link.job->id;
+    result.error = &err;
+    report(drive, WB_OP_OPEN, result);
+    check_state(drive, WB_JOB_WAITING);
+    assert_int_equal(drive->link.job->attempt, 0);
+    give(drive);
+    check_state(drive, WB_JOB_COPYING);
+    assert_int_equal(drive->link.job->strategy, WB_STRATEGY_DIRECT);
+    assert_string_equal(drive->link.job->reason, "the target takes no ranges");
+    assert_int_equal(drive->outbox.first_intent->max_file_bytes, INT64_MAX);
+}
+
+/* An answer that is due after `ms` at the least. */
+static void check_patience(const struct drive *drive, int64_t ms)
+{
+    assert_in_range(drive->link.job->due_ms - drive->now_ms, ms, INT64_MAX);
+}
+
+static void who_reads_a_large_file_whole_is_given_the_time(void **state)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    const int64_t size = 256LL * 1024 * MIB;
+    struct drive *drive = *state;
+    struct wb_version version = version_of(size, "v1");
+    drive->policy.strategy = WB_STRATEGY_DIRECT;
+    event(drive, WB_EVENT_WRITTEN, size, "v1");
+    give(drive);
+    check_state(drive, WB_JOB_COPYING);
+    check_patience(drive, HOUR_MS);
+    copied(drive, "one");
+    check_patience(drive, HOUR_MS);
+    matched(drive, "one", &version);
+    check_asked(drive, WB_OP_PUBLISH, "one");
+}
+
+static void a_digest_of_a_large_file_is_given_the_time(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_version version = version_of(16LL * MIB, "v1");
+    drive->policy.strategy = WB_STRATEGY_CHUNKED;
+    drive->policy.options.sha256 = true;
+    drive->policy.deadline_ms = 1;
+    event(drive, WB_EVENT_WRITTEN, 16LL * MIB, "v1");
+    give(drive);
+    opened(drive, &version);
+    proved(drive, 0, WB_OUTCOME_MATCH);
+    check_state(drive, WB_JOB_SEALING);
+    check_patience(drive, 1000);
 }
 
 /* ---- what the target holds already ---- */
@@ -303,6 +384,32 @@ static void what_a_replica_lacks_the_source_may_still_hold(void **state)
     assert_string_equal(drive->link.job->from, "");
 }
 
+static void what_goes_in_one_is_not_read_at_a_replica_in_ranges(void **state)
+{
+    struct drive *drive = *state;
+    struct wb_err err;
+    uint8_t digest[WB_DIGEST_SIZE];
+    struct wb_version version = version_of(100LL * MIB, "v1");
+    struct wb_replica other = replica_on_c(digest, &version);
+    other.chunk_bytes = 16 * MIB;
+    event(drive, WB_EVENT_WRITTEN, 100LL * MIB, "v1");
+    give_with(drive, &other);
+    check_state(drive, WB_JOB_OPENING);
+    assert_string_equal(drive->link.job->from, "c");
+    struct wb_result result = answer(drive, WB_OUTCOME_FAILED);
+    (void)wb_err_at(&err, WB_SCOPE_TARGET, "open", WB_CAT_UNSUPPORTED, "no ranges here");
+    result.error = &err;
+    step(drive, (struct wb_input){.kind = WB_INPUT_REPORT,
+                                  .op = WB_OP_OPEN,
+                                  .result = &result,
+                                  .from = "c",
+                                  .other = &other});
+    check_state(drive, WB_JOB_WAITING);
+    give_with(drive, &other);
+    check_state(drive, WB_JOB_COPYING);
+    assert_string_equal(drive->outbox.first_intent->from, "");
+}
+
 /* ---- what a late answer or event must not hide ---- */
 
 static void a_late_event_of_the_copied_version_does_not_hide_a_delete(void **state)
@@ -474,6 +581,10 @@ int main(void)
         PLAN_TEST(while_no_worker_answers_nothing_is_given_up),
         PLAN_TEST(what_is_called_off_leaves_nothing_staged),
         PLAN_TEST(what_was_told_to_publish_is_not_called_off),
+        PLAN_TEST(fences_that_are_called_off_are_kept),
+        PLAN_TEST(a_target_without_ranges_gets_the_file_in_one),
+        PLAN_TEST(who_reads_a_large_file_whole_is_given_the_time),
+        PLAN_TEST(a_digest_of_a_large_file_is_given_the_time),
         PLAN_TEST(what_came_after_the_cancel_goes_on),
         PLAN_TEST(a_file_that_is_the_same_is_adopted_not_copied),
         PLAN_TEST(a_file_that_only_looks_the_same_is_copied_over),
@@ -482,6 +593,7 @@ int main(void)
         PLAN_TEST(a_replica_that_has_rotted_is_no_source),
         PLAN_TEST(a_source_and_a_replica_that_both_fail_use_up_the_attempts),
         PLAN_TEST(a_replica_of_another_version_is_no_source),
+        PLAN_TEST(what_goes_in_one_is_not_read_at_a_replica_in_ranges),
         PLAN_TEST(what_a_replica_lacks_the_source_may_still_hold),
         PLAN_TEST(a_late_event_of_the_copied_version_does_not_hide_a_delete),
         PLAN_TEST(a_source_that_was_seen_to_go_on_is_looked_at_again),

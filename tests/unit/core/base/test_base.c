@@ -43,6 +43,22 @@ static void an_arena_gives_zeroed_memory_up_to_its_cap(void **state)
     assert_string_equal(wb_arena_printf(arena, "%s-%d", "a", 1), "a-1");
 }
 
+static void what_an_arena_adopts_counts_against_its_cap(void **state)
+{
+    struct wb_arena *into WB_AUTO(wb_arena_free) = wb_arena_new(1000000);
+    struct wb_arena *from WB_AUTO(wb_arena_free) = wb_arena_new(2000000);
+    (void)state;
+    (void)wb_arena_alloc(into, 500000);
+    char *text = wb_arena_strdup(from, "adopted");
+    (void)wb_arena_alloc(from, 1000000);
+    wb_arena_adopt(into, from);
+    assert_int_equal(wb_arena_left(into), 0);
+    assert_int_equal(wb_arena_left(from), 2000000);
+    assert_string_equal(text, "adopted");
+    wb_arena_reset(into);
+    assert_int_equal(wb_arena_left(into), 1000000);
+}
+
 static void an_arena_past_its_cap_ends_the_process(void **state)
 {
     int status;
@@ -199,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buf_never_grows_past_its_cap),
         cmocka_unit_test(an_arena_gives_zeroed_memory_up_to_its_cap),
+        cmocka_unit_test(what_an_arena_adopts_counts_against_its_cap),
         cmocka_unit_test(an_arena_past_its_cap_ends_the_process),
         cmocka_unit_test(an_error_is_one_line_with_its_class),
         cmocka_unit_test(digests_are_those_of_the_published_vectors),

@@ -150,6 +150,22 @@ static void names_in_the_environment_are_checked(void **state)
     }
 }
 
+static void services_near_by_are_no_options(void **state)
+{
+    static const char *const links[] = {"WAYBILL_SERVICE_HOST",       "WAYBILL_SERVICE_PORT",
+                                        "WAYBILL_SERVICE_PORT_HTTP",  "WAYBILL_PORT",
+                                        "WAYBILL_PORT_9090_TCP",      "WAYBILL_PORT_9090_TCP_ADDR",
+                                        "WAYBILL_ADMIN_SERVICE_HOST", "WAYBILL_ADMIN_PORT_80_TCP"};
+    static const char *const others[] = {NULL};
+    struct wb_err err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+        (void)setenv(links[i], "tcp://10.0.0.1:9090", 1);
+    check_ok(wb_config_check_environment(others, &err));
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+        (void)unsetenv(links[i]);
+}
+
 static void every_row_of_the_table_stands_at_its_number(void **state)
 {
     (void)state;
@@ -268,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_folder_is_no_file),
         cmocka_unit_test(pairs_remember_where_they_come_from),
         cmocka_unit_test(names_in_the_environment_are_checked),
+        cmocka_unit_test(services_near_by_are_no_options),
         cmocka_unit_test(every_row_of_the_table_stands_at_its_number),
         cmocka_unit_test(only_what_is_live_may_change_while_running),
         cmocka_unit_test(a_copy_has_all_values_and_a_life_of_its_own),
