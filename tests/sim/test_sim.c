@@ -19,13 +19,13 @@
 #include "tests/sim/simshrink.h"
 
 enum {
-    SEEDS_USUAL = 40000,
+    SEEDS_USUAL = 100000,
     SEEDS_APART = 10000000, /* between the first seeds of one WB_SEED and the next */
     BLOCK = 50,
     TWICE = 40,
     JOBS_MOST = 64,
     SEED_SECONDS_MOST = 60,
-    SECONDS_USUAL = 270 /* a busy machine does fewer seeds in it */
+    SECONDS_USUAL = 900 /* a busy machine does fewer seeds in it */
 };
 
 /* What the processes share. */
