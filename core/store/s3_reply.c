@@ -190,9 +190,11 @@ static bool is_entry(const char *name)
 static enum wb_rc page_begin(void *arg, const struct wb_xml_element *element, struct wb_err *err)
 {
     struct page_read *read = arg;
-    if (element->depth == 1 && !is(element->name, "ListBucketResult") &&
-        !is(element->name, "ListMultipartUploadsResult"))
+    bool uploads = is(element->name, "ListMultipartUploadsResult");
+    if (element->depth == 1 && !uploads && !is(element->name, "ListBucketResult"))
         return wb_http_bad_reply(err, "the reply is no listing but \"%.40s\"", element->name);
+    if (element->depth == 1)
+        read->has_more = uploads; /* some leave out that there are no more of these */
     if (element->depth == 2 && is_entry(element->name)) {
         read->entry = (struct s3_entry){.etag = "", .upload = "", .size_bytes = -1};
         read->has_key = false;
@@ -247,7 +249,8 @@ static enum wb_rc page_end(void *arg, const struct wb_xml_element *element, stru
         return entry_end(read, err);
     if (is(name, "IsTruncated")) {
         page->more = wb_span_eq(text, wb_span_str("true"));
-        read->has_more = page->more || wb_span_eq(text, wb_span_str("false"));
+        read->bad |= !page->more && !wb_span_eq(text, wb_span_str("false"));
+        read->has_more = true;
     } else if (is(name, "NextContinuationToken")) {
         page->next = text_keep(page->arena, text);
     } else if (is(name, "NextKeyMarker")) {
