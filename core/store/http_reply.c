@@ -11,6 +11,9 @@
 
 enum { RETRY_AFTER_MOST_S = 24 * 3600, STATUS_DIGITS = 3 };
 
+/* What fits as nanoseconds: the year 2262. */
+#define DATE_MOST_S (INT64_MAX / 1000000000)
+
 /* ---- heads: `name NUL value NUL` …, names in lower case ---- */
 
 void wb_http_reply_clear(struct wb_http_reply *reply)
@@ -163,7 +166,8 @@ enum wb_rc wb_http_reply_head(struct wb_http_reply *reply, struct wb_err *err)
 
 int64_t wb_http_date_parse(const char *text)
 {
-    return (int64_t)curl_getdate(text, NULL);
+    int64_t seconds = (int64_t)curl_getdate(text, NULL);
+    return seconds <= DATE_MOST_S ? seconds : -1;
 }
 
 void wb_http_date_format(int64_t seconds, char *out)
@@ -219,11 +223,11 @@ static struct status_row row_of(int status)
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         if (statuses[i].status == status)
             return statuses[i];
-    if (status >= 500)
+    if (status >= 500 && status < 600)
         return (struct status_row){status, WB_CAT_IO, "server error"};
-    if (status >= 400)
+    if (status >= 400 && status < 500)
         return (struct status_row){status, WB_CAT_INVALID, "request refused"};
-    if (status >= 300)
+    if (status >= 300 && status < 400)
         return (struct status_row){status, WB_CAT_UNREACHABLE, "redirected"};
     return (struct status_row){status, WB_CAT_INVALID, "not the answer that was asked for"};
 }
@@ -259,7 +263,7 @@ enum wb_rc wb_http_error(const struct wb_http_reply *reply, struct wb_err *err, 
     va_end(args);
     (void)wb_err_set(err, row.category, "%.400s: %s", text, row.what);
     (void)snprintf(err->code, sizeof(err->code), "HTTP %d", reply->status);
-    if (row.category == WB_CAT_INVALID && reply->status < 400)
+    if (row.category == WB_CAT_INVALID && (reply->status < 400 || reply->status > 499))
         err->retryable = true;
     err->retry_after_ms = retry_after_ms(reply);
     return WB_ERROR;
