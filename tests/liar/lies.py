@@ -561,6 +561,22 @@ def meta_missing(turn):
     turn.send(reply)
 
 
+def with_mtime(text):
+    def answer(turn):
+        reply = turn.honest()
+        if "x-amz-meta-mtime" in reply.headers:
+            reply.headers["x-amz-meta-mtime"] = text
+        turn.send(reply)
+    return answer
+
+
+for name, text in (("meta_mtime_past_64_bits", "99999999999999999999.5"),
+                   ("meta_mtime_of_the_year_9999", "253402300799"),
+                   ("meta_mtime_negative", "-9999999999999"), ("meta_mtime_of_letters", "noon"),
+                   ("meta_mtime_of_many_digits", "1." + "9" * 500), ("meta_mtime_empty", "")):
+    lie(LOOKS + READS, WRONG, name=name)(with_mtime(text))
+
+
 @lie(LOOKS, WRONG)
 def look_at_another_file(turn):
     item = turn.another_item()
