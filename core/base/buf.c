@@ -28,8 +28,11 @@ static enum wb_rc grow(struct wb_buf *buf, size_t need, struct wb_err *err)
     if (size > buf->cap + 1)
         size = buf->cap + 1;
     uint8_t *data = realloc(buf->data, size);
-    if (!data)
-        return wb_err_set(err, WB_CAT_LIMIT, "out of memory for %zu bytes", size);
+    if (!data) {
+        (void)wb_err_set(err, WB_CAT_LIMIT, "out of memory for %zu bytes", size);
+        err->retryable = true;
+        return WB_ERROR;
+    }
     buf->data = data;
     buf->size = size;
     return WB_OK;

@@ -64,7 +64,8 @@ static inline void wb_buf_clear(struct wb_buf *buf)
     buf->len = 0;
 }
 
-/* Room for `extra` more bytes; category LIMIT past the cap. */
+/* Room for `extra` more bytes; category LIMIT past the cap, and, to be tried again, out of memory.
+ */
 enum wb_rc wb_buf_reserve(struct wb_buf *buf, size_t extra, struct wb_err *err) WB_MUST_USE;
 
 /* Append; LIMIT past the cap, and the buf stays as it was. */

@@ -1,4 +1,5 @@
 /* Randomness, in a file of its own, so that a simulator can put a seeded one in its place. */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -9,6 +10,8 @@ void wb_random_bytes(void *out, size_t len)
     uint8_t *at = out;
     while (len) {
         ssize_t got = getrandom(at, len, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got <= 0)
             abort();
         at += got;

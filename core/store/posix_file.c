@@ -301,7 +301,8 @@ enum wb_rc wb_posix_file_range_done(struct wb_file *base, int64_t offset, int64_
     if (file->fd < 0 || length < WRITE_BACK_LEAST)
         return WB_OK;
     /* Only begins: the disk works while the verifier reads the cache; publish waits for it. */
-    if (sync_file_range(file->fd, offset, length, SYNC_FILE_RANGE_WRITE) != 0 && errno == EIO)
+    if (sync_file_range(file->fd, offset, length, SYNC_FILE_RANGE_WRITE) != 0 && errno != ENOSYS &&
+        errno != EINVAL && errno != ESPIPE)
         return wb_err_errno(err, errno, "cannot write \"%s\" back", file->instance);
     return WB_OK;
 }

@@ -71,7 +71,7 @@ static enum wb_rc walk_folder(struct walk *walk, int fd, int depth)
         return tell_problem(walk, errnum, "cannot walk");
     }
     const struct dirent *entry;
-    while ((entry = readdir(folder))) {
+    while (errno = 0, (entry = readdir(folder))) {
         if (is_skipped(entry->d_name, before == 0 ? 0 : 1))
             continue;
         int len = snprintf(walk->path + before, sizeof(walk->path) - before, "%s%s",
@@ -87,7 +87,8 @@ static enum wb_rc walk_folder(struct walk *walk, int fd, int depth)
             return WB_ERROR;
         walk->len = before;
     }
-    return WB_OK;
+    /* What could not be read is no end of the folder. */
+    return errno ? tell_problem(walk, errno, "cannot read folder") : WB_OK;
 }
 
 enum wb_rc wb_posix_list(struct wb_store *base, struct wb_span prefix, wb_store_visit *visit,
@@ -115,47 +116,86 @@ enum wb_rc wb_posix_list(struct wb_store *base, struct wb_span prefix, wb_store_
     return walk_entry(&walk, fd, name, 0);
 }
 
+/* What cannot be looked at or removed does not keep the rest: the first such is told at the end. */
 struct sweep {
     struct posix_store *store;
     int64_t before_ns;
     int64_t count;
+    bool failed;
+    struct wb_err *err;
 };
+
+static void sweep_failed(struct sweep *sweep, const struct wb_err *problem)
+{
+    if (!sweep->failed)
+        *sweep->err = *problem;
+    sweep->failed = true;
+}
 
 static enum wb_rc sweep_visit(void *arg, struct wb_span path, const struct wb_stat *stat,
                               const struct wb_err *problem, struct wb_err *err)
 {
     struct sweep *sweep = arg;
+    struct wb_err failed;
     char instance[WB_INSTANCE_MAX];
-    int64_t ctime_ns;
-    if (problem || path.len >= sizeof(instance))
-        return WB_OK;
-    const char *dash = strchr(stat->etag, '-');
-    ctime_ns = dash ? (int64_t)strtoull(dash + 1, NULL, 16) : INT64_MAX;
-    if (ctime_ns > sweep->before_ns)
+    (void)err;
+    if (problem)
+        sweep_failed(sweep, problem);
+    if (problem || path.len >= sizeof(instance) || stat->changed_ns > sweep->before_ns)
         return WB_OK;
     memcpy(instance, path.data, path.len);
     instance[path.len] = 0;
     if (wb_posix_is_marker(instance))
         return WB_OK;
-    if (wb_posix_discard(&sweep->store->base, instance, err) != WB_OK)
-        return WB_ERROR;
-    sweep->count++;
+    if (wb_posix_drop(sweep->store, instance, false, &failed) == WB_OK)
+        sweep->count++;
+    else
+        sweep_failed(sweep, &failed);
     return WB_OK;
+}
+
+/* Folders of batches in which nothing was staged, or whose last instance went with its process. */
+static void sweep_folders(const struct sweep *sweep, int staging)
+{
+    struct stat info;
+    struct wb_stat stat;
+    const struct dirent *entry;
+    DIR *folder WB_AUTO(close_folder) = fdopendir(staging);
+    if (!folder)
+        (void)close(staging);
+    while (folder && (entry = readdir(folder))) {
+        if (is_skipped(entry->d_name, 0) ||
+            fstatat(staging, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        wb_posix_stat_fill(&info, &stat);
+        if (S_ISDIR(info.st_mode) && stat.changed_ns <= sweep->before_ns)
+            (void)unlinkat(staging, entry->d_name, AT_REMOVEDIR);
+    }
+}
+
+static int open_again(int folder)
+{
+    return openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 enum wb_rc wb_posix_sweep(struct wb_store *base, int64_t age_ms, int64_t *ret_count,
                           struct wb_err *err)
 {
-    struct sweep sweep = {.store = posix_of(base),
-                          .before_ns = wb_clock_wall_ns() - age_ms * 1000000};
+    struct sweep sweep = {
+        .store = posix_of(base), .before_ns = wb_clock_wall_ns() - age_ms * 1000000, .err = err};
     struct walk walk = {.visit = sweep_visit, .arg = &sweep, .err = err};
     int fd WB_AUTO(wb_posix_close_fd) = -1;
     if (wb_posix_place_fd(sweep.store, WB_PLACE_STAGED, &fd, err) != WB_OK)
         return WB_ERROR;
-    int staging = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int staging = open_again(fd);
     if (staging < 0)
         return wb_err_errno(err, errno, "cannot open the staging folder");
     if (walk_folder(&walk, staging, 0) != WB_OK)
+        return WB_ERROR;
+    staging = open_again(fd);
+    if (staging >= 0)
+        sweep_folders(&sweep, staging);
+    if (sweep.failed)
         return WB_ERROR;
     *ret_count = sweep.count;
     return WB_OK;

@@ -108,6 +108,9 @@ enum wb_rc wb_posix_publish(struct wb_store *store, struct wb_publish *items, si
                             struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_posix_discard(struct wb_store *store, const char *instance,
                             struct wb_err *err) WB_MUST_USE;
+/* Removes an instance; `sync`: durably. */
+enum wb_rc wb_posix_drop(struct posix_store *store, const char *instance, bool sync,
+                         struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_posix_remove(struct wb_store *store, struct wb_span path, const char *tag,
                            const char *token, struct wb_err *err) WB_MUST_USE;
 
@@ -121,6 +124,8 @@ enum wb_rc wb_posix_sweep(struct wb_store *store, int64_t age_ms, int64_t *ret_c
 
 /* ---- posix_sync.c ---- */
 
+/* Makes what was made in, moved to and removed from a folder durable; as fsync(2). */
+int wb_posix_sync_folder(int fd);
 /* Makes everything written to the node's file system before the call durable. Callers that come
  * while a sync runs share the next one. */
 enum wb_rc wb_posix_sync_all(struct posix_store *store, struct wb_err *err) WB_MUST_USE;

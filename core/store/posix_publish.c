@@ -23,10 +23,18 @@ static enum wb_rc tag_of(int folder, const char *name, char tag[WB_TAG_MAX], str
     return WB_OK;
 }
 
+static enum wb_rc sync_folder(int folder, struct wb_err *err)
+{
+    return wb_posix_sync_folder(folder) == 0 ? WB_OK
+                                             : wb_err_errno(err, errno, "cannot sync the folder");
+}
+
 static enum wb_rc sync_file(int folder, const char *name, struct wb_err *err)
 {
     struct stat info;
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode))
+    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return wb_err_errno(err, errno, "cannot look at the staged file");
+    if (S_ISLNK(info.st_mode))
         return WB_OK;
     int fd WB_AUTO(wb_posix_close_fd) = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
@@ -53,26 +61,30 @@ static enum wb_rc published_before(struct posix_store *store, const struct wb_pu
 {
     char name[256];
     char tag[WB_TAG_MAX];
-    struct wb_err ignored;
     int folder WB_AUTO(wb_posix_close_fd) = -1;
-    if (wb_posix_parent_fd(store, WB_PLACE_FINAL, item->path, false, name, &folder, &ignored) ==
-            WB_OK &&
-        tag_of(folder, name, tag, &ignored) == WB_OK && strcmp(tag, item->tag) == 0) {
-        if (fsync(folder) != 0)
-            return wb_err_errno(err, errno, "cannot sync the folder");
-        return WB_OK;
+    if (wb_posix_parent_fd(store, WB_PLACE_FINAL, item->path, false, name, &folder, err) != WB_OK ||
+        tag_of(folder, name, tag, err) != WB_OK) {
+        if (err->category != WB_CAT_NOT_FOUND)
+            return WB_ERROR;
+    } else if (strcmp(tag, item->tag) == 0) {
+        return sync_folder(folder, err);
     }
     return wb_err_set(err, WB_CAT_NOT_FOUND, "instance \"%s\" is neither staged nor published",
                       item->instance);
 }
 
+/* `ret_linked`: it has another name, the final one of a publish that ended between link and unlink.
+ */
 static enum wb_rc staged_check(int staged, const char *name, const struct wb_publish *item,
-                               struct wb_err *err)
+                               bool *ret_linked, struct wb_err *err)
 {
-    char tag[WB_TAG_MAX];
-    if (tag_of(staged, name, tag, err) != WB_OK)
-        return WB_ERROR;
-    if (strcmp(tag, item->tag) != 0)
+    struct stat info;
+    struct wb_stat stat;
+    if (fstatat(staged, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return wb_err_errno(err, errno, "cannot look at it");
+    wb_posix_stat_fill(&info, &stat);
+    *ret_linked = info.st_nlink > 1;
+    if (strcmp(stat.tag, item->tag) != 0)
         return wb_err_set(err, WB_CAT_CORRUPT, "instance \"%s\" is not the one that was proved",
                           item->instance);
     return WB_OK;
@@ -131,21 +143,20 @@ static enum wb_rc rename_to_final(struct posix_store *store, int staged, const c
     } else if (renameat(staged, staged_name, folder, name) != 0) {
         return wb_err_errno(err, errno, "cannot rename to the final name");
     }
-    if (sync && fsync(folder) != 0)
-        return wb_err_errno(err, errno, "cannot sync the folder");
-    return WB_OK;
+    return sync ? sync_folder(folder, err) : WB_OK;
 }
 
 static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item, bool sync,
                               struct wb_err *err)
 {
     char name[256];
+    bool linked = false;
     int staged WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(item->instance);
     if (wb_posix_instance_check(item->instance, err) != WB_OK)
         return WB_ERROR;
     if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &staged, err) != WB_OK ||
-        staged_check(staged, name, item, err) != WB_OK)
+        staged_check(staged, name, item, &linked, err) != WB_OK)
         return err->category == WB_CAT_NOT_FOUND ? published_before(store, item, err) : WB_ERROR;
     if (sync && sync_file(staged, name, err) != WB_OK) {
         (void)unlinkat(staged, name, 0);
@@ -153,6 +164,9 @@ static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item
     }
     if (rename_to_final(store, staged, name, item, sync, err) != WB_OK)
         return WB_ERROR;
+    /* A rename of one name of a file to another of its names does nothing. */
+    if (linked && unlinkat(staged, name, 0) != 0 && errno != ENOENT)
+        return wb_err_errno(err, errno, "cannot remove the staged name");
     remove_empty_folder(store, item->instance);
     return WB_OK;
 }
@@ -174,20 +188,33 @@ enum wb_rc wb_posix_publish(struct wb_store *base, struct wb_publish *items, siz
     return each ? WB_OK : wb_posix_sync_all(store, err);
 }
 
-enum wb_rc wb_posix_discard(struct wb_store *base, const char *instance, struct wb_err *err)
+enum wb_rc wb_posix_drop(struct posix_store *store, const char *instance, bool sync,
+                         struct wb_err *err)
 {
-    struct posix_store *store = posix_of(base);
     char name[256];
     int folder WB_AUTO(wb_posix_close_fd) = -1;
     struct wb_span path = wb_span_str(instance);
     if (wb_posix_instance_check(instance, err) != WB_OK)
         return WB_ERROR;
-    if (wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &folder, err) != WB_OK)
-        return err->category == WB_CAT_NOT_FOUND ? WB_OK : WB_ERROR;
-    if (unlinkat(folder, name, 0) != 0 && errno != ENOENT)
+    enum wb_rc found = wb_posix_parent_fd(store, WB_PLACE_STAGED, path, false, name, &folder, err);
+    if (found != WB_OK && err->category != WB_CAT_NOT_FOUND)
+        return WB_ERROR;
+    if (found == WB_OK && unlinkat(folder, name, 0) != 0 && errno != ENOENT)
         return wb_err_errno(err, errno, "cannot discard \"%s\"", instance);
-    remove_empty_folder(store, instance);
+    if (sync && found != WB_OK && wb_posix_place_fd(store, WB_PLACE_STAGED, &folder, err) != WB_OK)
+        return WB_ERROR;
+    if (sync && wb_posix_sync_folder(folder) != 0)
+        return wb_err_errno(err, errno, "cannot sync the discard of \"%s\"", instance);
+    if (found == WB_OK)
+        remove_empty_folder(store, instance);
     return WB_OK;
+}
+
+/* Synced even when there is none any more: whoever removed it may have ended before that, and a
+ * power cut would bring it back for a publish that comes late. */
+enum wb_rc wb_posix_discard(struct wb_store *base, const char *instance, struct wb_err *err)
+{
+    return wb_posix_drop(posix_of(base), instance, true, err);
 }
 
 /* What was moved away turned out to be another file: back it goes, but never over a newer one. */
@@ -199,6 +226,9 @@ static enum wb_rc put_back(int staging, const char *token, int folder, const cha
             return wb_err_errno(err, errno, "cannot put \"%s\" back", name);
         (void)unlinkat(staging, token, 0);
     }
+    /* Its way back must not be the one half of this that a power cut undoes. */
+    if (sync_folder(folder, err) != WB_OK)
+        return WB_ERROR;
     return wb_err_set(err, WB_CAT_CONFLICT, "it is not the file that was replicated");
 }
 
@@ -209,23 +239,29 @@ static enum wb_rc unlink_moved(int staging, const char *token, struct wb_err *er
     return WB_OK;
 }
 
+/* Nothing is there any more, maybe by an earlier call that ended before it was durable. */
+static enum wb_rc removed_before(int staging, int folder, const char *token, struct wb_err *err)
+{
+    return sync_folder(folder, err) == WB_OK ? unlink_moved(staging, token, err) : WB_ERROR;
+}
+
 static enum wb_rc remove_in(int staging, int folder, const char *name, const char *tag,
                             const char *token, struct wb_err *err)
 {
     char found[WB_TAG_MAX];
     if (tag_of(folder, name, found, err) != WB_OK)
-        return err->category == WB_CAT_NOT_FOUND ? unlink_moved(staging, token, err) : WB_ERROR;
+        return err->category == WB_CAT_NOT_FOUND ? removed_before(staging, folder, token, err)
+                                                 : WB_ERROR;
     if (strcmp(found, tag) != 0)
         return wb_err_set(err, WB_CAT_CONFLICT, "it is not the file that was replicated");
     if (renameat(folder, name, staging, token) != 0)
-        return errno == ENOENT ? WB_OK : wb_err_errno(err, errno, "cannot move it away");
+        return errno == ENOENT ? removed_before(staging, folder, token, err)
+                               : wb_err_errno(err, errno, "cannot move it away");
     if (tag_of(staging, token, found, err) != WB_OK)
         return WB_ERROR;
     if (strcmp(found, tag) != 0)
         return put_back(staging, token, folder, name, err);
-    if (fsync(folder) != 0)
-        return wb_err_errno(err, errno, "cannot sync the folder");
-    return unlink_moved(staging, token, err);
+    return sync_folder(folder, err) == WB_OK ? unlink_moved(staging, token, err) : WB_ERROR;
 }
 
 enum wb_rc wb_posix_remove(struct wb_store *base, struct wb_span path, const char *tag,

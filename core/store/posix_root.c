@@ -46,7 +46,7 @@ static int open_or_make(int root, char *folder)
     if (mkdirat(parent, slash ? slash + 1 : folder, DIR_MODE) != 0 && errno != EEXIST)
         return -1;
     /* A folder is as durable as its entry in the one above. */
-    if (fsync(parent) != 0)
+    if (wb_posix_sync_folder(parent) != 0)
         return -1;
     return wb_posix_open_beneath(root, folder);
 }
@@ -61,6 +61,9 @@ enum wb_rc wb_posix_staging_failed(int errnum, const char *name, struct wb_err *
 static enum wb_rc make_staging(struct posix_store *store, struct wb_err *err)
 {
     if (mkdirat(store->root_fd, WB_STAGING_DIR, STAGING_MODE) != 0 && errno != EEXIST)
+        return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);
+    /* Whoever made it may have ended before this. */
+    if (wb_posix_sync_folder(store->root_fd) != 0)
         return wb_posix_staging_failed(errno, WB_STAGING_DIR, err);
     store->staging_fd = wb_posix_open_beneath(store->root_fd, WB_STAGING_DIR);
     if (store->staging_fd < 0)

@@ -178,7 +178,7 @@ static void classify(struct wb_err *err, const char *code)
         fresh.retry_after_ms = err->retry_after_ms;
         *err = fresh;
     }
-    (void)snprintf(err->code, sizeof(err->code), "%s", code);
+    (void)snprintf(err->code, sizeof(err->code), "%.*s", WB_ERR_CODE_MAX - 1, code);
 }
 
 static enum wb_rc clock_error(const struct wb_http_reply *reply, const char *what,

@@ -64,9 +64,11 @@ SYSTEM = frozenset("""
 
     byteswap.h endian.h err.h execinfo.h fts.h getopt.h malloc.h mntent.h paths.h
     sys/epoll.h sys/eventfd.h sys/fanotify.h sys/file.h sys/inotify.h sys/ioctl.h sys/mount.h
-    sys/param.h sys/prctl.h sys/random.h sys/sendfile.h sys/signalfd.h sys/statfs.h sys/syscall.h
-    sys/sysinfo.h sys/sysmacros.h sys/timerfd.h sys/vfs.h sys/xattr.h
-    linux/falloc.h linux/fiemap.h linux/fs.h linux/limits.h linux/magic.h linux/openat2.h
+    sys/param.h sys/prctl.h sys/ptrace.h sys/random.h sys/sendfile.h sys/signalfd.h sys/statfs.h
+    sys/syscall.h
+    sys/sysinfo.h sys/sysmacros.h sys/timerfd.h sys/user.h sys/vfs.h sys/xattr.h
+    linux/falloc.h linux/fiemap.h linux/fs.h linux/limits.h linux/loop.h linux/magic.h
+    linux/openat2.h
     linux/stat.h linux/types.h
 """.split())
 
