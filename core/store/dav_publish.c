@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
 #include "core/store/dav_parts.h"
@@ -297,9 +298,9 @@ static void make_folders(struct batch *batch)
             continue;
         if (wb_dav_folders(batch->store, move->to, move->was_anew, &move->item->err) == WB_OK)
             continue;
-        /* Some of its folders may be a file. */
-        if (move->item->err.category == WB_CAT_DENIED ||
-            move->item->err.category == WB_CAT_NOT_FOUND)
+        /* A file stands where a folder should be: it may go away again. */
+        if (move->item->err.category == WB_CAT_NOT_FOUND ||
+            strcmp(move->item->err.code, "HTTP 400") == 0)
             move->item->err.category = WB_CAT_CONFLICT;
         move->item->err.retryable = true;
         fail(move);
@@ -324,9 +325,14 @@ static void take_confirmed(struct batch *batch, struct move *move, struct wb_htt
 {
     struct wb_stat stat;
     struct wb_err looked;
+    struct wb_err ignored;
     enum wb_rc rc = stat_taken(batch, call, &stat, &looked);
     bool there = rc == WB_OK && is_file(&stat, move->item->tag);
-    if (there) {
+    /* Somebody may have published another one since. */
+    bool replaced = rc == WB_OK && move->item->rc == WB_OK &&
+                    stat.version.kind == WB_FILE_REGULAR &&
+                    wb_dav_is_absent(batch->store, move->from, &ignored);
+    if (there || replaced) {
         succeed(move);
         return;
     }
@@ -423,7 +429,8 @@ enum wb_rc wb_dav_publish(struct wb_store *base, struct wb_publish *items, size_
     struct wb_arena *arena WB_AUTO(wb_arena_free) =
         wb_arena_new(DAV_PATHS_MAX + count * 8 * WB_PATH_MAX);
     struct batch batch = {.store = dav_of(base), .arena = arena, .count = count};
-    if (wb_dav_prepare(base, err) != WB_OK || wb_dav_root(batch.store, err) != WB_OK)
+    if (wb_dav_prepare(base, err) != WB_OK ||
+        wb_dav_root(batch.store, wb_clock_mono_ns(), err) != WB_OK)
         return WB_ERROR;
     batch_begin(&batch, items);
     look_at_staged(&batch);
