@@ -38,6 +38,7 @@ struct s3_traits {
     bool delete_conditions;    /* and on DELETE */
     bool source_conditions;    /* x-amz-copy-source-if-match */
     bool copy_keeps;           /* a copy has the metadata and the ETag of its source */
+    bool own_times; /* Last-Modified is when it was written, whatever the metadata says */
     bool part_copy;
     bool any_bytes; /* names that are no UTF-8 */
     bool controls;  /* names with bytes below 0x20 */
@@ -57,7 +58,8 @@ struct s3_store {
     char *storage_class; /* "": the bucket's */
     bool path_style;
     struct wb_crc64 crc64;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t marking; /* one makes the marker at a time */
+    pthread_mutex_t lock;    /* of what follows */
     bool probed;
     struct s3_traits traits; /* stays as it is once `probed` */
 };
@@ -137,7 +139,8 @@ struct s3_fault {
 /* False when the document is no <Error>. */
 bool wb_s3_parse_error(struct wb_span body, struct s3_fault *ret);
 
-/* The text of the child `name` of the outermost element `root`. INVALID when it is not there. */
+/* The text of the child `name` of the outermost element `root` (NULL: any but an error). INVALID
+ * when it is not there. */
 enum wb_rc wb_s3_parse_field(struct wb_span body, const char *root, const char *name, char *ret,
                              size_t size, struct wb_err *err) WB_MUST_USE;
 /* The ETag of a copy's result, without quotes. INVALID where there is none, or an error instead. */
@@ -199,10 +202,10 @@ bool wb_s3_etag_copy(const char *text, char ret[S3_ETAG_MAX + 1]);
 enum wb_rc wb_s3_stat_of(const struct wb_http_reply *reply, int64_t size_bytes, struct wb_stat *ret,
                          struct wb_err *err) WB_MUST_USE;
 
-/* The headers of metadata: of a file that is sealed (UNSUPPORTED where attributes are too many),
- * or those that a reply of ours has. */
-enum wb_rc wb_s3_meta_headers(struct s3_headers *headers, const struct wb_meta *meta,
-                              struct wb_err *err) WB_MUST_USE;
+/* The headers of metadata: of a file that is staged (UNSUPPORTED where attributes are too many), or
+ * those for the final name that a reply about what is staged has. */
+enum wb_rc wb_s3_meta_headers(const struct s3_store *store, struct s3_headers *headers,
+                              const struct wb_meta *meta, struct wb_err *err) WB_MUST_USE;
 void wb_s3_meta_again(struct s3_headers *headers, const struct wb_http_reply *reply);
 
 /* ---- s3_probe.c ---- */
@@ -279,6 +282,8 @@ enum wb_rc wb_s3_read_stat(struct wb_file *file, struct wb_stat *ret,
                            struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_s3_read_bytes(struct wb_file *file, int64_t offset, void *buffer, size_t len,
                             size_t *ret_len, struct wb_err *err) WB_MUST_USE;
+/* The next window need not go beyond. */
+void wb_s3_read_expect(struct wb_file *file, int64_t offset, int64_t length);
 enum wb_rc wb_s3_read_xattrs(struct wb_file *file, struct wb_buf *xattrs,
                              struct wb_err *err) WB_MUST_USE;
 void wb_s3_read_close(struct wb_file *file);

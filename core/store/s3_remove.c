@@ -332,18 +332,29 @@ static enum wb_rc marker_make(struct s3_store *store, const char *key, struct wb
     return reply.status == 412 ? WB_OK : WB_ERROR; /* another one was first */
 }
 
+static enum wb_rc marker_ensure(struct s3_store *store, const char *key, char *ret,
+                                struct wb_err *err)
+{
+    if (marker_read(store, key, ret, err) == WB_OK)
+        return WB_OK;
+    if (!wb_s3_is_missing(err) || wb_s3_probe(store, err) != WB_OK ||
+        marker_make(store, key, err) != WB_OK)
+        return WB_ERROR;
+    return marker_read(store, key, ret, err);
+}
+
 enum wb_rc wb_s3_marker(struct wb_store *base, bool make, char *ret, struct wb_err *err)
 {
     struct s3_store *store = s3_of(base);
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(S3_ARENA_BYTES);
     const char *key = wb_arena_printf(arena, "%s" WB_STAGING_DIR "/marker", store->prefix);
+    if (make) {
+        (void)pthread_mutex_lock(&store->marking);
+        enum wb_rc rc = marker_ensure(store, key, ret, err);
+        (void)pthread_mutex_unlock(&store->marking);
+        return rc;
+    }
     if (marker_read(store, key, ret, err) == WB_OK)
         return WB_OK;
-    if (!wb_s3_is_missing(err))
-        return WB_ERROR;
-    if (!make)
-        return wb_s3_confirm_missing(store, err);
-    if (wb_s3_probe(store, err) != WB_OK || marker_make(store, key, err) != WB_OK)
-        return WB_ERROR;
-    return marker_read(store, key, ret, err);
+    return wb_s3_confirm_missing(store, err);
 }

@@ -87,7 +87,7 @@ static enum wb_rc field_begin(void *arg, const struct wb_xml_element *element, s
     struct field_read *read = arg;
     (void)err;
     if (element->depth == 1)
-        read->is_root = is(element->name, read->root);
+        read->is_root = read->root ? is(element->name, read->root) : !is(element->name, "Error");
     return WB_OK;
 }
 
@@ -107,9 +107,9 @@ enum wb_rc wb_s3_parse_field(struct wb_span body, const char *root, const char *
     struct field_read read = {.root = root, .name = name, .ret = ret, .size = size};
     const struct wb_xml_visitor visitor = {field_begin, field_end, &read};
     if (wb_xml_parse(body, &visitor, err) != WB_OK)
-        return wb_http_bad_reply(err, "the reply is no %s", root);
+        return wb_http_bad_reply(err, "the reply is no xml with a %s", name);
     if (!read.found)
-        return wb_http_bad_reply(err, "the reply's %s has no %s", root, name);
+        return wb_http_bad_reply(err, "the reply has no %s", name);
     return WB_OK;
 }
 

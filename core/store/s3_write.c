@@ -318,7 +318,7 @@ static enum wb_rc seal_whole(struct writer *writer, const struct wb_meta *meta, 
         return wb_err_set(err, WB_CAT_CORRUPT, "staged \"%s\" has %zu bytes, not %" PRId64,
                           writer->instance, bytes.len, writer->size_bytes);
     identity_headers(writer, -1, &headers);
-    if (wb_s3_meta_headers(&headers, meta, err) != WB_OK ||
+    if (wb_s3_meta_headers(writer->store, &headers, meta, err) != WB_OK ||
         put_new(writer, NULL, &headers, bytes, etag, err) != WB_OK)
         return WB_ERROR;
     wb_s3_put_free(&writer->put);
@@ -345,7 +345,7 @@ static enum wb_rc seal_ranges(struct writer *writer, const struct wb_meta *meta,
         part_key(writer, "seal", arena, &key, err) != WB_OK)
         return WB_ERROR;
     identity_headers(writer, writer->size_bytes, &headers);
-    if (wb_s3_meta_headers(&headers, meta, err) != WB_OK)
+    if (wb_s3_meta_headers(writer->store, &headers, meta, err) != WB_OK)
         return WB_ERROR;
     put = wb_s3_put_new(writer->store, key);
     if (wb_s3_put_write(put, wb_buf_span(&text), err) != WB_OK ||
