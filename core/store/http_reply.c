@@ -80,16 +80,27 @@ static enum wb_rc status_line(struct wb_http_reply *reply, struct wb_span line, 
     return WB_OK;
 }
 
+/* A value that is sent back one day must not be able to break a line then. */
+static bool has_controls(struct wb_span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((text.data[i] < 0x20 && text.data[i] != '\t') || text.data[i] == 0x7f)
+            return true;
+    return false;
+}
+
 enum wb_rc wb_http_reply_line(struct wb_http_reply *reply, struct wb_span line, struct wb_err *err)
 {
     static const struct wb_span nul = {(const uint8_t *)"", 1};
     if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0)
         return status_line(reply, line, err);
     const uint8_t *colon = memchr(line.data, ':', line.len);
-    if (!colon || memchr(line.data, 0, line.len))
+    if (!colon)
         return WB_OK; /* of no use, and no harm */
     size_t name_len = (size_t)(colon - line.data);
     struct wb_span value = trimmed(wb_span_of(colon + 1, line.len - name_len - 1));
+    if (has_controls(value) || has_controls(wb_span_of(line.data, name_len)))
+        return WB_OK;
     if (wb_buf_append(&reply->headers, wb_span_of(line.data, name_len), err) != WB_OK ||
         wb_buf_append(&reply->headers, nul, err) != WB_OK ||
         wb_buf_append(&reply->headers, value, err) != WB_OK ||
