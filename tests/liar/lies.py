@@ -646,7 +646,8 @@ def move_flips_a_bit(turn):
 
 @lie(MOVES, WRONG, "spoils")
 def move_takes_another_file(turn):
-    reply, other, name = turn.honest(), turn.another_item(), turn.target()
+    other, name = turn.another_item(), turn.target()
+    reply = turn.honest()
     with turn.store.lock:
         if name in turn.store.items:
             turn.store.items[name] = other
