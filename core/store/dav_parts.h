@@ -13,7 +13,7 @@ enum {
     DAV_SHOWN_MAX = 300,
     DAV_PATHS_MAX = 64 * 1024 * 1024, /* of one call: escaped names, headers */
     DAV_BUFFER_MOST = 1024 * 1024,    /* a file up to this goes in one request */
-    DAV_DATES_BACK_S = 3600,          /* how far back a date may be that tells files apart */
+    DAV_DATES_BACK_S = 2 * 3600,      /* how far back a date may be that tells files apart */
 };
 
 /* What a server does with what is written, found by trying. */

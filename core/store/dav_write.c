@@ -6,7 +6,7 @@
 #include "core/base/clock.h"
 #include "core/store/dav_parts.h"
 
-enum { OWN_MOST = 100 * 1000 };
+enum { OWN_MOST = 100 * 1000, HOUR_S = 3600 };
 
 /* A fault in the staging area is the node's and not the file's. */
 static enum wb_rc staging_failed(const char *instance, struct wb_err *err)
@@ -58,7 +58,7 @@ enum wb_rc wb_dav_put(struct dav_store *store, const char *path, struct wb_span 
 }
 
 /* The headers of the PUT that makes the instance. Where nothing else would tell two instances of
- * one size apart, each has a date of its own: no two of this store's within an hour. */
+ * one size apart, each has a date of its own in the hour before: no two of this store's. */
 struct conditions {
     char date[48];
     const char *lines[3];
@@ -73,8 +73,9 @@ static const char *const *conditions_of(struct dav_file *file, struct conditions
     if (store->powers.refuses_taken && !file->is_made)
         conditions->lines[count++] = "If-None-Match: *";
     if (store->powers.tags_by_date) {
-        unsigned drawn = atomic_fetch_add(&store->dates, 1) % DAV_DATES_BACK_S;
-        file->date_s = wb_clock_wall_ms() / 1000 - 1 - drawn;
+        int64_t hour = wb_clock_wall_ms() / 1000 / HOUR_S;
+        unsigned drawn = atomic_fetch_add(&store->dates, 1) % HOUR_S;
+        file->date_s = (hour - 1) * HOUR_S + drawn;
         wb_http_date_format(file->date_s, date);
         (void)snprintf(conditions->date, sizeof(conditions->date), "Date: %s", date);
         conditions->lines[count++] = conditions->date;

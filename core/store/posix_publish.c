@@ -14,9 +14,9 @@ enum { ONE_BY_ONE_MOST = 4, SHOWN_MAX = 300 };
 
 static enum wb_rc tag_of(int folder, const char *name, char tag[WB_TAG_MAX], struct wb_err *err)
 {
-    struct stat info;
+    struct statx info;
     struct wb_stat stat;
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (wb_posix_look(folder, name, &info) != 0)
         return wb_err_errno(err, errno, "cannot look at it");
     wb_posix_stat_fill(&info, &stat);
     memcpy(tag, stat.tag, WB_TAG_MAX);
@@ -78,12 +78,12 @@ static enum wb_rc published_before(struct posix_store *store, const struct wb_pu
 static enum wb_rc staged_check(int staged, const char *name, const struct wb_publish *item,
                                bool *ret_linked, struct wb_err *err)
 {
-    struct stat info;
+    struct statx info;
     struct wb_stat stat;
-    if (fstatat(staged, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (wb_posix_look(staged, name, &info) != 0)
         return wb_err_errno(err, errno, "cannot look at it");
     wb_posix_stat_fill(&info, &stat);
-    *ret_linked = info.st_nlink > 1;
+    *ret_linked = info.stx_nlink > 1;
     if (strcmp(stat.tag, item->tag) != 0)
         return wb_err_set(err, WB_CAT_CORRUPT, "instance \"%s\" is not the one that was proved",
                           item->instance);
@@ -171,14 +171,24 @@ static enum wb_rc publish_one(struct posix_store *store, struct wb_publish *item
     return WB_OK;
 }
 
+/* Which of them failed to sync is not known, and the next sync of the file system would say yes. */
+static void discard_all(struct posix_store *store, const struct wb_publish *items, size_t count)
+{
+    struct wb_err ignored;
+    for (size_t i = 0; i < count; i++)
+        (void)!wb_posix_drop(store, items[i].instance, false, &ignored);
+}
+
 enum wb_rc wb_posix_publish(struct wb_store *base, struct wb_publish *items, size_t count,
                             struct wb_err *err)
 {
     struct posix_store *store = posix_of(base);
     char shown[SHOWN_MAX];
     bool each = count <= ONE_BY_ONE_MOST;
-    if (!each && wb_posix_sync_all(store, err) != WB_OK)
+    if (!each && wb_posix_sync_all(store, err) != WB_OK) {
+        discard_all(store, items, count);
         return WB_ERROR;
+    }
     for (size_t i = 0; i < count; i++) {
         items[i].rc = publish_one(store, &items[i], each, &items[i].err);
         if (items[i].rc != WB_OK)

@@ -25,7 +25,7 @@ static const char *name_fault(const struct s3_store *store, struct wb_span path)
     bool controls = false;
     for (size_t i = 0; i < path.len; i++)
         controls |= path.data[i] < 0x20 || path.data[i] == 0x7f;
-    if (!store->probed)
+    if (!atomic_load(&store->probed))
         return NULL;
     if (!store->traits.any_bytes && !wb_utf8_valid(path))
         return "the server keeps no names that are not UTF-8";
@@ -140,8 +140,10 @@ static bool mtime_parse(const char *text, int64_t *ret_ns)
     int64_t unit = NS_PER_S / 10;
     for (end += *end == '.'; isdigit((unsigned char)*end); end++, unit /= 10)
         ns += (*end - '0') * unit;
+    if (*end)
+        return false;
     *ret_ns = negative ? -ns : ns;
-    return *end == 0;
+    return true;
 }
 
 static const char *mtime_of(const struct wb_http_reply *reply)

@@ -3,6 +3,7 @@
 #define WB_STORE_S3_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/store/crc64.h"
 #include "core/store/http.h"
@@ -59,8 +60,8 @@ struct s3_store {
     bool path_style;
     struct wb_crc64 crc64;
     pthread_mutex_t marking; /* one makes the marker at a time */
-    pthread_mutex_t lock;    /* of what follows */
-    bool probed;
+    pthread_mutex_t lock;    /* one tries out the server at a time */
+    atomic_bool probed;
     struct s3_traits traits; /* stays as it is once `probed` */
 };
 
@@ -134,6 +135,7 @@ void wb_s3_send_group(struct s3_store *store, const struct s3_ask *asks, struct 
 struct s3_fault {
     char code[64];
     char message[200];
+    char region[40]; /* where the bucket is, when it is not here */
 };
 
 /* False when the document is no <Error>. */
@@ -275,7 +277,7 @@ struct s3_file {
     bool writes;
 };
 
-/* Files of store.h that are read. */
+/* The callbacks of store.h for files that are read. */
 enum wb_rc wb_s3_open(struct wb_store *base, enum wb_place place, struct wb_span name, bool medium,
                       struct wb_file **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_s3_read_stat(struct wb_file *file, struct wb_stat *ret,
@@ -288,7 +290,7 @@ enum wb_rc wb_s3_read_xattrs(struct wb_file *file, struct wb_buf *xattrs,
                              struct wb_err *err) WB_MUST_USE;
 void wb_s3_read_close(struct wb_file *file);
 
-/* Files of store.h that are written. */
+/* And for those that are written. */
 enum wb_rc wb_s3_create(struct wb_store *base, const char *instance, enum wb_file_kind kind,
                         int64_t size_bytes, bool sparse, struct wb_file **ret,
                         struct wb_err *err) WB_MUST_USE;
@@ -326,7 +328,7 @@ enum wb_rc wb_s3_put_finish(struct s3_put *put, const char *const *headers,
 
 /* ---- s3_upload.c: uploads in parts ---- */
 
-/* `headers`: metadata, NULL-terminated, or NULL. */
+/* `headers`: metadata of the object to be, or NULL. */
 enum wb_rc wb_s3_upload_begin(struct s3_store *store, const char *key, const char *const *headers,
                               char ret_upload[S3_UPLOAD_MAX + 1], struct wb_err *err) WB_MUST_USE;
 /* `etags` in the order of the parts, 1 … count. `headers`: conditions, or NULL. */
@@ -340,7 +342,7 @@ enum wb_rc wb_s3_upload_abort(struct s3_store *store, const char *key, const cha
 
 /* ---- s3_publish.c, s3_assemble.c ---- */
 
-/* publish of store.h. */
+/* Of store.h. */
 enum wb_rc wb_s3_publish(struct wb_store *base, struct wb_publish *items, size_t count,
                          struct wb_err *err) WB_MUST_USE;
 

@@ -285,7 +285,7 @@ static void take(struct s3_store *store, const struct s3_traits *traits)
     store->base.caps.atomic_publish = traits->copy_conditions;
     store->base.caps.conditional =
         traits->copy_conditions && traits->complete_conditions && traits->delete_conditions;
-    store->probed = true;
+    atomic_store(&store->probed, true);
 }
 
 static enum wb_rc probe_once(struct s3_store *store, struct wb_err *err)
@@ -305,8 +305,10 @@ static enum wb_rc probe_once(struct s3_store *store, struct wb_err *err)
 
 enum wb_rc wb_s3_probe(struct s3_store *store, struct wb_err *err)
 {
+    if (atomic_load(&store->probed))
+        return WB_OK;
     (void)pthread_mutex_lock(&store->lock);
-    enum wb_rc rc = store->probed ? WB_OK : probe_once(store, err);
+    enum wb_rc rc = atomic_load(&store->probed) ? WB_OK : probe_once(store, err);
     (void)pthread_mutex_unlock(&store->lock);
     return rc;
 }

@@ -191,6 +191,15 @@ static enum wb_rc not_ours(struct wb_err *err)
     return wb_err_set(err, WB_CAT_CONFLICT, "it is not the file that was replicated");
 }
 
+/* The condition did not hold: another worker may have removed it. */
+static enum wb_rc gone_or_another(struct s3_store *store, const char *key, struct wb_err *err)
+{
+    struct wb_stat stat;
+    if (wb_s3_head(store, key, &stat, NULL, err) == WB_OK)
+        return not_ours(err);
+    return wb_s3_is_missing(err) ? WB_OK : WB_ERROR;
+}
+
 static enum wb_rc remove_key(struct s3_store *store, const char *key, const char *tag,
                              struct wb_arena *arena, struct wb_err *err)
 {
@@ -210,7 +219,7 @@ static enum wb_rc remove_key(struct s3_store *store, const char *key, const char
         wb_s3_header(&headers, "If-Match: \"%s\"", etag);
     if (delete_key(store, key, headers.lines, err) == WB_OK)
         return WB_OK;
-    return err->category == WB_CAT_CHANGED ? not_ours(err) : WB_ERROR;
+    return err->category == WB_CAT_CHANGED ? gone_or_another(store, key, err) : WB_ERROR;
 }
 
 enum wb_rc wb_s3_remove(struct wb_store *base, struct wb_span path, const char *tag,

@@ -25,6 +25,12 @@ static bool copy_text(struct wb_span text, char *ret, size_t size)
     return true;
 }
 
+static void copy_start(struct wb_span text, char *ret, size_t size)
+{
+    text.len = text.len < size ? text.len : size - 1;
+    (void)copy_text(text, ret, size);
+}
+
 /* ---- errors ---- */
 
 struct fault_read {
@@ -48,15 +54,12 @@ static enum wb_rc fault_end(void *arg, const struct wb_xml_element *element, str
     (void)err;
     if (element->depth != 2 || !read->is_error)
         return WB_OK;
-    struct wb_span cut = text;
-    if (is(element->name, "Code")) {
-        cut.len = cut.len < sizeof(read->fault->code) ? cut.len : sizeof(read->fault->code) - 1;
-        (void)copy_text(cut, read->fault->code, sizeof(read->fault->code));
-    } else if (is(element->name, "Message")) {
-        cut.len =
-            cut.len < sizeof(read->fault->message) ? cut.len : sizeof(read->fault->message) - 1;
-        (void)copy_text(cut, read->fault->message, sizeof(read->fault->message));
-    }
+    if (is(element->name, "Code"))
+        copy_start(text, read->fault->code, sizeof(read->fault->code));
+    else if (is(element->name, "Message"))
+        copy_start(text, read->fault->message, sizeof(read->fault->message));
+    else if (is(element->name, "Region"))
+        copy_start(text, read->fault->region, sizeof(read->fault->region));
     return WB_OK;
 }
 

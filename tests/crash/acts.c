@@ -213,6 +213,15 @@ static enum wb_rc deliver(struct act_world *world, struct wb_store *store, struc
     return again ? wb_err_set(err, WB_CAT_INTERNAL, "what was just staged is gone") : WB_OK;
 }
 
+/* What an earlier run reported never arrived: the same instances are told to publish once more. */
+static enum wb_rc deliver_unheard(struct act_world *world, struct wb_store *store,
+                                  struct wb_err *err)
+{
+    for (size_t i = 0; i < ACT_NAMES; i++)
+        world->memory->items[i].instance_fenced[0] = 0;
+    return deliver(world, store, err);
+}
+
 static enum wb_rc deliver_twice(struct act_world *world, struct wb_store *store, struct wb_err *err)
 {
     return deliver(world, store, err) == WB_OK ? deliver(world, store, err) : WB_ERROR;
@@ -394,6 +403,16 @@ const struct act acts[] = {
      0,
      {{"1", 0, 'a'}, {"2", 0, 'b'}, {"3", 0, 'c'}, {"4", 0, 'd'}, {"5", 0, 'e'}}},
     {"publish where space cannot be reserved", deliver, 0, ACT_NO_RESERVE, {{"f", 'a', 'b'}}},
+    {"publish again, unheard",
+     deliver_unheard,
+     0,
+     ACT_UNHEARD,
+     {{"dir/file", 'a', 'b'}, {"new", 0, 'c'}}},
+    {"publish a batch again, unheard",
+     deliver_unheard,
+     0,
+     ACT_UNHEARD,
+     {{"1", 0, 'a'}, {"2", 'b', 'b'}, {"3", 0, 'l'}, {"4", 'c', 'd'}, {"5", 0, 'e'}}},
     {"publish through a link", deliver, WB_CAT_CONFLICT, ACT_WAY_OUT, {{"way/file", 0, 'd'}}},
     {"keep: publish a new file", deliver, 0, ACT_KEEP, {{"dir/file", 0, 'b'}}},
     {"keep: publish over ours", deliver, 0, ACT_KEEP | ACT_OURS, {{"dir/file", 'a', 'b'}}},

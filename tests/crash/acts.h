@@ -48,6 +48,7 @@ enum act_flag {
     ACT_NO_REPLACE = 8,  /* the file system cannot rename without replacing */
     ACT_GARBAGE = 16,    /* there are instances that nobody knows of */
     ACT_DISCARDS = 32,   /* what it removes must not come back */
+    ACT_UNHEARD = 512,   /* one failure is all that it is told to stand */
     ACT_MARKS = 256,     /* the staging area has to be durable when it is done */
     ACT_NO_RESERVE = 64, /* the file system cannot reserve space */
     ACT_WAY_OUT = 128,   /* there is a link `way` to `out` beside the root */

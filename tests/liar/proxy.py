@@ -4,8 +4,8 @@ answered by one line; it ends with it.
 
   to PORT                       where connections go from here on (127.0.0.1)
   port                          where it listens
-  arm FAULT up|down AT TIMES    up is to the server. When AT bytes went that way since then, over all
-                                connections: `cut` ends both sides in order, `reset` does not,
+  arm FAULT up|down AT TIMES    up is to the server. When AT bytes went that way since then, over
+                                all connections: `cut` ends both sides in order, `reset` does not,
                                 `stall` forwards nothing more that way on this connection, `flip`
                                 turns a bit of the byte behind them. Then again after as many more
                                 bytes, TIMES times in all; 0: without end
