@@ -266,8 +266,10 @@ static enum wb_rc take_name(void *arg, struct wb_span path, const struct wb_stat
     struct run *run = arg;
     struct wb_err wrong;
     (void)stat;
-    if (problem)
+    if (problem) {
+        run->has_problem = true;
         return WB_OK;
+    }
     if (wb_path_check(path, &wrong) != WB_OK)
         run->item_rcs[0] = WB_ERROR; /* a name that must never be shown */
     if (wb_buf_append(&run->listed, path, err) != WB_OK)
@@ -278,9 +280,10 @@ static enum wb_rc take_name(void *arg, struct wb_span path, const struct wb_stat
 enum wb_rc flow_list(struct run *run)
 {
     struct wb_span sub = wb_span_str("sub");
-    if (wb_store_list(run->store, wb_span_str(""), take_name, run, &run->err) != WB_OK)
+    if (wb_store_list(run->store, wb_span_str(""), take_name, run, &run->err) != WB_OK ||
+        wb_store_list(run->store, sub, take_name, run, &run->err) != WB_OK)
         return WB_ERROR;
-    return wb_store_list(run->store, sub, take_name, run, &run->err);
+    return run->has_problem ? judged(run, WB_CAT_IO, "a name could not be looked at") : WB_OK;
 }
 
 /* ---- the rest */

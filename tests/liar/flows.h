@@ -17,10 +17,11 @@ struct run {
     char path[FLOW_NAME_MOST];
     char instance[FLOW_NAME_MOST];
     char tag[WB_TAG_MAX];
-    bool claims;                                 /* the event came with a digest */
-    bool judged;                                 /* the error is the verifier's own */
-    struct wb_err err;                           /* set when it failed */
-    enum wb_rc item_rcs[FLOW_FILES];             /* of a batch */
+    bool claims;                     /* the event came with a digest */
+    bool has_problem;                /* a listing told of a name that could not be looked at */
+    bool judged;                     /* the error is the verifier's own */
+    struct wb_err err;               /* set when it failed */
+    enum wb_rc item_rcs[FLOW_FILES]; /* of a batch */
     char items[FLOW_FILES][FLOW_NAME_MOST + 8];  /* its final names */
     char staged[FLOW_FILES][FLOW_NAME_MOST + 8]; /* its instances */
     char item_tags[FLOW_FILES][WB_TAG_MAX];

@@ -36,11 +36,12 @@ import honest
 import lies
 import listings
 import names
+import redirects
 import s3
 from turn import Turn
 from wire import Connection, Gone, Reply
 
-assert lies and listings  # they fill the table
+assert lies and listings and redirects  # they fill the table
 SECRETS = [word.encode() for word in (
     dav.PASSWORD, s3.SECRET, s3.TOKEN, s3.KEY, "authorization", "cookie",
     base64.b64encode(f"{dav.USER}:{dav.PASSWORD}".encode()).decode())]

@@ -562,6 +562,22 @@ def meta_missing(turn):
     turn.send(reply)
 
 
+def with_mtime(text):
+    def answer(turn):
+        reply = turn.honest()
+        if "x-amz-meta-mtime" in reply.headers:
+            reply.headers["x-amz-meta-mtime"] = text
+        turn.send(reply)
+    return answer
+
+
+for name, text in (("meta_mtime_past_64_bits", "99999999999999999999.5"),
+                   ("meta_mtime_of_the_year_9999", "253402300799"),
+                   ("meta_mtime_negative", "-9999999999999"), ("meta_mtime_of_letters", "noon"),
+                   ("meta_mtime_of_many_digits", "1." + "9" * 500), ("meta_mtime_empty", "")):
+    lie(LOOKS + READS, WRONG, name=name)(with_mtime(text))
+
+
 @lie(LOOKS, WRONG)
 def look_at_another_file(turn):
     item = turn.another_item()
@@ -631,7 +647,8 @@ def move_flips_a_bit(turn):
 
 @lie(MOVES, WRONG, "spoils")
 def move_takes_another_file(turn):
-    reply, other, name = turn.honest(), turn.another_item(), turn.target()
+    other, name = turn.another_item(), turn.target()
+    reply = turn.honest()
     with turn.store.lock:
         if name in turn.store.items:
             turn.store.items[name] = other
@@ -834,52 +851,3 @@ for name, status, after, bounds in (
         ("later_negative", 429, "-5", "0-0"), ("later_of_letters", 503, "soon", "0-0"),
         ("later_at_an_absurd_date", 503, "Fri, 31 Dec 9999 23:59:59 GMT", "0-86400000")):
     lie(ANY, "throttled", f"after={bounds}", name=name)(later(status, after))
-
-# ---- elsewhere
-
-
-def redirect(status, place):
-    def answer(turn):
-        text = place(turn)
-        turn.send(turn.idle(status, {"Location": text} if text is not None else {}))
-    return answer
-
-
-def other_port(turn):
-    return f"http://127.0.0.1:{turn.server.liar.foreign_port}{turn.request.target}"
-
-
-PLACES = {
-    "to_another_port": other_port,
-    "to_another_host": lambda turn: f"http://127.0.0.2:{turn.server.port}{turn.request.target}",
-    "to_another_host_by_slashes":
-        lambda turn: f"//127.0.0.2:{turn.server.port}{turn.request.target}",
-    "with_credentials_in_it":
-        lambda turn: other_port(turn).replace("http://", "http://evil:twin" + "@"),
-    "to_itself": lambda turn: turn.request.target,
-    "round_and_round": lambda turn: turn.request.target.partition("?")[0] + f"?{time.time_ns()}",
-    "to_a_file": lambda turn: "file:///etc/passwd",
-    "to_ftp": lambda turn: f"ftp://127.0.0.1:{turn.server.liar.foreign_port}/x",
-    "to_gopher": lambda turn: f"gopher://127.0.0.1:{turn.server.liar.foreign_port}/_x",
-    "nowhere": lambda turn: None,
-    "to_nonsense": lambda turn: "http://[::1",
-    "out_of_the_root": lambda turn: "/../../etc/passwd",
-    "far_away": lambda turn: "/" + "r" * 20000,
-}
-
-for status in (301, 302, 303, 307, 308):
-    lie(ANY, "invalid unreachable denied", name=f"redirect_{status}_to_another_port")(
-        redirect(status, other_port))
-for name, place in list(PLACES.items())[1:]:
-    lie(ANY, OTHER + " denied not_found limit", name=f"redirect_{name}")(
-        redirect(307, place))
-
-
-@lie(ANY, "denied")
-def asks_for_credentials_again(turn):
-    turn.send(turn.idle(401, {"WWW-Authenticate": 'Basic realm="another realm"'}))
-
-
-@lie(ANY, "denied")
-def asks_for_other_credentials(turn):
-    turn.send(turn.idle(401, {"WWW-Authenticate": 'Digest realm="x", nonce="1", qop="auth"'}))

@@ -139,7 +139,7 @@ def renamed(last):
 
 
 for name, last in NAMES:
-    lie(("list",), "invalid limit", name=name)(with_body(renamed(last)))
+    lie(("list",), "invalid limit", "invents", name=name)(with_body(renamed(last)))
 
 WHOLE_NAMES = (
     ("name_is_the_root", b"/"), ("name_is_empty", b""), ("name_of_another_prefix", b"/other/x"),

@@ -61,7 +61,8 @@ static int by_text(const void *a, const void *b)
 static bool same_lines(struct wb_span a, struct wb_span b)
 {
     enum { LINES_MOST = 256 };
-    char *texts[2] = {strndup((const char *)a.data, a.len), strndup((const char *)b.data, b.len)};
+    char *texts[2] = {strndup(a.len ? (const char *)a.data : "", a.len),
+                      strndup(b.len ? (const char *)b.data : "", b.len)};
     char *lines[2][LINES_MOST];
     size_t counts[2] = {0};
     bool same = true;
