@@ -1,5 +1,5 @@
-"""Lies about where to ask: other hosts, other schemes, circles; and who asks for secrets. Enters them
-into the table."""
+"""Lies about where to ask: other hosts, other schemes, circles; and who asks for secrets. Enters
+them into the table."""
 
 import time
 
