@@ -207,6 +207,19 @@ static enum wb_rc list_page(void *arg, const struct s3_page *page, struct wb_err
     return filled ? look_at_group(listing, group, filled, err) : WB_OK;
 }
 
+/* A name may be a file and have others below it. */
+static enum wb_rc tell_itself(struct listing *listing, struct wb_span path, struct wb_err *err)
+{
+    const char *key;
+    struct wb_stat stat;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(S3_ARENA_BYTES);
+    if (wb_s3_final_key(listing->store, path, arena, &key, err) != WB_OK)
+        return WB_ERROR;
+    if (wb_s3_head(listing->store, key, &stat, NULL, err) == WB_OK)
+        return tell(listing, path, &stat, NULL, err);
+    return wb_s3_is_missing(err) ? WB_OK : WB_ERROR;
+}
+
 enum wb_rc wb_s3_list(struct wb_store *base, struct wb_span prefix, wb_store_visit *visit,
                       void *arg, struct wb_err *err)
 {
@@ -220,7 +233,8 @@ enum wb_rc wb_s3_list(struct wb_store *base, struct wb_span prefix, wb_store_vis
     listing.prefix =
         wb_arena_printf(arena, "%s%.*s%s", store->prefix, (int)prefix.len,
                         prefix.len ? (const char *)prefix.data : "", prefix.len ? "/" : "");
-    if (wb_s3_each_page(store, listing.prefix, false, list_page, &listing, err) != WB_OK)
+    if (wb_s3_each_page(store, listing.prefix, false, list_page, &listing, err) != WB_OK ||
+        (prefix.len && tell_itself(&listing, prefix, err) != WB_OK))
         return WB_ERROR;
     if (listing.count || prefix.len == 0)
         return WB_OK;
