@@ -86,14 +86,18 @@ static enum wb_rc read_node(const struct wb_cli *cli, struct wb_arena *arena, st
     return wb_store_check_url(node->url, option_words(node, arena), err);
 }
 
-/* Says on stderr what is not to be expected of the node. */
-static void warn_limits(const struct wb_node *node, const struct wb_store *store)
+/* Says on stderr what is not to be expected of the node. Some of it shows only when the node is
+ * tried out in its staging area, which one that can only be read does not let happen. */
+static void warn_limits(const struct wb_node *node, struct wb_store *store)
 {
     static const char scheme[] = "file://";
+    struct wb_err err;
     const char *list[WB_LIMITS_MOST];
-    struct wb_store_caps caps = store->caps;
     bool local = strncmp(node->url, scheme, sizeof(scheme) - 1) == 0;
-    caps.writes &= !local || access(node->url + sizeof(scheme) - 1, W_OK) == 0;
+    bool writable = wb_store_prepare(store, &err) == WB_OK &&
+                    (!local || access(node->url + sizeof(scheme) - 1, W_OK) == 0);
+    struct wb_store_caps caps = store->caps;
+    caps.writes &= writable;
     size_t count = wb_limits_of(&caps, list);
     for (size_t i = 0; i < count; i++)
         (void)fprintf(stderr, "waybill: \"%s\" %s\n", node->url, list[i]);

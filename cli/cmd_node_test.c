@@ -92,6 +92,8 @@ static enum wb_rc try_out(struct trial *trial, struct wb_err *err)
     if (wb_store_check(trial->store, &free_bytes, err) != WB_OK)
         return WB_ERROR;
     note(trial, "look_ms", begin_ns);
+    if (trial->store->caps.writes && wb_store_prepare(trial->store, err) != WB_OK)
+        return WB_ERROR;
     return trial->store->caps.writes ? write_and_read(trial, err) : WB_OK;
 }
 

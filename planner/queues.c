@@ -73,15 +73,20 @@ void wb_queue_recount(struct wb_shell *shell, struct wb_loaded *loaded)
 {
     char name[WB_QUEUE_TEXT];
     const struct wb_job *job = loaded->link.job;
+    enum wb_standing standing = wb_standing_of(job);
+    /* What flies stays in the lane whose room it was given, whatever the rules say by now. */
+    bool flies_on =
+        loaded->queue && loaded->standing == WB_STANDING_FLIGHT && standing == WB_STANDING_FLIGHT;
     if (loaded->queue)
         count(loaded->queue, loaded->lane, loaded->standing, -1, -loaded->bytes);
-    loaded->standing = wb_standing_of(job);
+    loaded->standing = standing;
     loaded->queue = NULL;
     if (!job)
         return;
     wb_queue_name(job, name);
     loaded->queue = wb_queue_of(shell, name);
-    loaded->lane = wb_plan_lane(&loaded->policy, job);
+    if (!flies_on)
+        loaded->lane = wb_plan_lane(&loaded->policy, job);
     loaded->bytes = wb_plan_bytes(job);
     count(loaded->queue, loaded->lane, loaded->standing, 1, loaded->bytes);
 }

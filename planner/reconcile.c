@@ -28,18 +28,22 @@ static enum wb_rc call_off(struct wb_shell *shell, struct wb_loaded *loaded, str
     return wb_link_step(shell, loaded, &input, err);
 }
 
-/* Whether the target was asked for as much. What ended because no rule asked for it any more may
- * not have been, and a target that was left out for a while may have missed what came meanwhile. */
-static bool is_asked(const struct wb_link *link, const struct wb_event_ref *ref)
+/* Whether the target was asked for as much as the one that is known. What ended because no rule
+ * asked for it any more may not have been, and a target that was left out for a while may have
+ * missed what came meanwhile. */
+static bool is_asked(const struct wb_link *link, const struct wb_link *known,
+                     const struct wb_event_ref *ref)
 {
+    /* What a job is about is a claim only. */
+    const struct wb_version *proved = known->job ? NULL : known->replica->version;
     const struct wb_job *job = link->job;
     const struct wb_replica *replica = link->replica;
     if (job)
         return (job->pending ? job->pending : &job->event)->offset >= ref->offset;
     if (!replica)
         return false;
-    bool called_off = replica->end == WB_END_SUPERSEDED &&
-                      !(replica->version && wb_version_same(replica->version, &ref->claim));
+    bool same = replica->version && proved && wb_version_same(replica->version, proved);
+    bool called_off = replica->end == WB_END_SUPERSEDED && !same;
     return replica->event_offset >= ref->offset && !called_off;
 }
 
@@ -66,13 +70,15 @@ static enum wb_rc fill(struct wb_shell *shell, const struct wb_loaded *known,
         if (wb_link_load(shell, known->part, routes[i].target, link->source, link->path,
                          &routes[i].policy, &other, err) != WB_OK)
             return WB_ERROR;
-        if (is_asked(&other->link, ref) || (gone && !may_have_kept(other, &routes[i].policy)))
+        if (is_asked(&other->link, link, ref) || (gone && !may_have_kept(other, &routes[i].policy)))
             continue;
         own.id = wb_arena_printf(shell->arena, "fill-%016llx", (unsigned long long)wb_random_u64());
         own.accepted_ms = shell->now_ms;
         own.count = 1;
-        if (other->link.replica && other->link.replica->event_offset > own.offset)
+        if (other->link.replica && other->link.replica->event_offset >= own.offset) {
             own.offset = other->link.replica->event_offset;
+            own.count = 0; /* it ended there once */
+        }
         if (wb_link_step(shell, other, &input, err) != WB_OK)
             return WB_ERROR;
     }

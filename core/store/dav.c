@@ -5,11 +5,12 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/secret.h"
 #include "core/base/url.h"
 #include "core/store/dav_parts.h"
 
-enum { PARALLEL = 16, ROOT_FRESH_MS = 250, STALL_TIMEOUT_MS = 60 * 1000 };
+enum { PARALLEL = 16, STALL_TIMEOUT_MS = 60 * 1000 };
 
 const char *const wb_dav_options[] = {"ca", "cert", "insecure", "key", "mode", NULL};
 
@@ -136,26 +137,27 @@ static enum wb_rc look_at_root(struct dav_store *store, struct wb_err *err)
     return root_failed(store, err);
 }
 
-enum wb_rc wb_dav_root(struct dav_store *store, struct wb_err *err)
+enum wb_rc wb_dav_root(struct dav_store *store, int64_t since_ns, struct wb_err *err)
 {
-    int64_t now_ms = wb_clock_mono_ms();
+    int64_t now_ns = wb_clock_mono_ns();
     (void)pthread_mutex_lock(&store->lock);
-    bool fresh = store->root_seen_ms && now_ms - store->root_seen_ms < ROOT_FRESH_MS;
+    bool fresh = store->root_seen_ns > since_ns;
     (void)pthread_mutex_unlock(&store->lock);
     if (fresh)
         return WB_OK;
     if (look_at_root(store, err) != WB_OK)
         return WB_ERROR;
     (void)pthread_mutex_lock(&store->lock);
-    store->root_seen_ms = now_ms;
+    if (now_ns > store->root_seen_ns)
+        store->root_seen_ns = now_ns;
     (void)pthread_mutex_unlock(&store->lock);
     return WB_OK;
 }
 
-enum wb_rc wb_dav_lacks(struct dav_store *store, struct wb_err *err)
+enum wb_rc wb_dav_lacks(struct dav_store *store, int64_t since_ns, struct wb_err *err)
 {
     struct wb_err root_err;
-    if (err->category == WB_CAT_NOT_FOUND && wb_dav_root(store, &root_err) != WB_OK)
+    if (err->category == WB_CAT_NOT_FOUND && wb_dav_root(store, since_ns, &root_err) != WB_OK)
         *err = root_err;
     return WB_ERROR;
 }
@@ -257,6 +259,7 @@ enum wb_rc wb_dav_new(const char *node, const char *url, const char *const *opti
     store->base.ops = &ops;
     store->folders = wb_map_new(NULL);
     store->own = wb_map_new(NULL);
+    atomic_init(&store->dates, (unsigned)wb_random_u64());
     (void)snprintf(store->base.name, sizeof(store->base.name), "%s", node);
     if ((secret && *secret && wb_secret_get(config, secret, text, err) != WB_OK) ||
         http_new(url, options, config, text, &store->http, err) != WB_OK ||

@@ -313,6 +313,7 @@ enum wb_rc wb_dav_list(struct wb_store *base, struct wb_span prefix, wb_store_vi
 {
     struct wb_stat stat = {.version = {.kind = WB_FILE_DIRECTORY}};
     struct dav_store *store = dav_of(base);
+    int64_t since_ns = wb_clock_mono_ns();
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new((size_t)4 * DAV_PATHS_MAX);
     struct walk walk = {.store = store, .visit = visit, .arg = arg, .arena = arena, .now = prefix};
     if (!store->is_dav)
@@ -323,7 +324,7 @@ enum wb_rc wb_dav_list(struct wb_store *base, struct wb_span prefix, wb_store_vi
         return WB_ERROR;
     if (stat.version.kind != WB_FILE_DIRECTORY)
         return visit(arg, prefix, &stat, NULL, err);
-    return walk_all(&walk, err) == WB_OK ? WB_OK : wb_dav_lacks(store, err);
+    return walk_all(&walk, err) == WB_OK ? WB_OK : wb_dav_lacks(store, since_ns, err);
 }
 
 /* ---- sweeping ---- */
@@ -347,11 +348,13 @@ static void note(struct sweep *sweep, struct folder **list, struct wb_span path)
     *list = item;
 }
 
+/* A file may be dated before it was made, to be told apart. */
 static bool is_old(const struct sweep *sweep, const struct wb_stat *stat)
 {
     int64_t now_s = *sweep->date ? wb_http_date_parse(sweep->date) : wb_clock_wall_ms() / 1000;
+    int64_t slack_ms = sweep->age_ms > 0 ? DAV_DATES_BACK_S * 1000LL : 0;
     return stat->version.mtime_ns >= 0 &&
-           stat->version.mtime_ns / 1000000 <= now_s * 1000 - sweep->age_ms;
+           stat->version.mtime_ns / 1000000 <= now_s * 1000 - sweep->age_ms - slack_ms;
 }
 
 /* Names below the staging area, as far as the arena has room: the rest another time. */

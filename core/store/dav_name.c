@@ -89,7 +89,14 @@ static void know(struct dav_store *store, struct wb_span folder)
     (void)pthread_mutex_unlock(&store->lock);
 }
 
-/* 405: something is there. Servers say other things of it too: then what is to go there fails. */
+static enum wb_rc see_folder(void *arg, const struct dav_entry *entry, struct wb_err *err)
+{
+    (void)err;
+    *(bool *)arg |= entry->is_folder;
+    return WB_OK;
+}
+
+/* 405: something is there. Others may be making it at this moment, which is told in many ways. */
 static enum wb_rc make_folder(struct dav_store *store, const char *path, struct wb_err *err)
 {
     struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
@@ -97,6 +104,9 @@ static enum wb_rc make_folder(struct dav_store *store, const char *path, struct 
     if (wb_http_send(store->http, &request, &reply, err) != WB_OK)
         return WB_ERROR;
     if (wb_http_is_ok(&reply) || reply.status == 405)
+        return WB_OK;
+    bool there = false;
+    if (wb_dav_propfind(store, path, "0", see_folder, &there, NULL, err) == WB_OK && there)
         return WB_OK;
     return wb_http_error(&reply, err, "cannot make the folder");
 }

@@ -3,6 +3,7 @@
 #define WB_STORE_DAV_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/base/map.h"
 #include "core/store/dav.h"
@@ -12,6 +13,7 @@ enum {
     DAV_SHOWN_MAX = 300,
     DAV_PATHS_MAX = 64 * 1024 * 1024, /* of one call: escaped names, headers */
     DAV_BUFFER_MOST = 1024 * 1024,    /* a file up to this goes in one request */
+    DAV_DATES_BACK_S = 2 * 3600,      /* how far back a date may be that tells files apart */
 };
 
 /* What a server does with what is written, found by trying. */
@@ -22,6 +24,7 @@ struct dav_powers {
     bool keeps_existing; /* MOVE with Overwrite: F */
     bool deletes_first;  /* MOVE with Overwrite: T */
     bool writes_ranges;  /* PUT with Content-Range, in place */
+    bool tags_by_date;   /* PUT with Date: the ETag is made of that and the size, nothing else */
 };
 
 struct dav_store {
@@ -35,7 +38,8 @@ struct dav_store {
     struct dav_powers powers; /* once probed */
     struct wb_map *folders;   /* escaped paths of those that are there */
     struct wb_map *own;       /* staged names that this store made */
-    int64_t root_seen_ms;     /* when the root was last seen to be there */
+    int64_t root_seen_ns;     /* when the look began that last saw the root to be there */
+    atomic_uint dates;        /* drawn so far */
 };
 
 /* One resource of a listing. */
@@ -55,11 +59,12 @@ static inline struct dav_store *dav_of(struct wb_store *store)
 
 /* ---- dav.c ---- */
 
-/* Whether the root is there, looked at anew unless that was done just now: UNREACHABLE otherwise.
- */
-enum wb_rc wb_dav_root(struct dav_store *store, struct wb_err *err) WB_MUST_USE;
-/* A NOT_FOUND in `err` that is the root's becomes UNREACHABLE. Returns WB_ERROR. */
-enum wb_rc wb_dav_lacks(struct dav_store *store, struct wb_err *err) WB_MUST_USE;
+/* Whether the root is there, looked at anew unless somebody began that after `since_ns`:
+ * UNREACHABLE otherwise. */
+enum wb_rc wb_dav_root(struct dav_store *store, int64_t since_ns, struct wb_err *err) WB_MUST_USE;
+/* A NOT_FOUND in `err`, of a question put at that time, that is the root's becomes UNREACHABLE.
+ * Returns WB_ERROR. */
+enum wb_rc wb_dav_lacks(struct dav_store *store, int64_t since_ns, struct wb_err *err) WB_MUST_USE;
 
 /* ---- dav_name.c ---- */
 
@@ -89,6 +94,11 @@ void wb_dav_stat_fill(int64_t size_bytes, const char *etag, const char *modified
 void wb_dav_stat_of(const struct wb_http_reply *reply, int64_t size_bytes, struct wb_stat *ret);
 enum wb_rc wb_dav_stat(struct wb_store *base, enum wb_place place, struct wb_span name,
                        struct wb_stat *ret, struct wb_err *err) WB_MUST_USE;
+/* The tag of a file of which its server knows but size and second. */
+void wb_dav_tag_make(int64_t modified_s, int64_t size_bytes, char ret[WB_TAG_MAX]);
+/* Whether a HEAD of the escaped path finds nothing. False with `err` set when that cannot be told.
+ */
+bool wb_dav_is_absent(struct dav_store *store, const char *path, struct wb_err *err);
 /* By an escaped path. */
 enum wb_rc wb_dav_stat_path(struct dav_store *store, const char *path, struct wb_stat *ret,
                             struct wb_err *err) WB_MUST_USE;
@@ -134,6 +144,7 @@ struct dav_file {
     char instance[WB_INSTANCE_MAX];
     int64_t size_bytes; /* declared; -1: not known */
     int64_t written;    /* in order, so far */
+    int64_t date_s;     /* that it was sent with; 0: none */
     struct wb_buf buffer;
     bool is_made;  /* the instance is there */
     bool by_range; /* ranges in place */
@@ -174,10 +185,11 @@ enum wb_rc wb_dav_file_seal(struct wb_file *base, const struct wb_meta *meta,
                             struct wb_err *err) WB_MUST_USE;
 /* What a writer must do that its instance exists, if it should: called by close. */
 void wb_dav_write_end(struct dav_file *file);
-/* One PUT of these bytes, folders made as needed. `only_new`: CONFLICT when something is there and
- * the server can tell. `reply` is the caller's. */
+/* One PUT of these bytes with these headers (NULL: none), folders made as needed; fails unless it
+ * is done. `reply` is the caller's. */
 enum wb_rc wb_dav_put(struct dav_store *store, const char *path, struct wb_span bytes,
-                      bool only_new, struct wb_http_reply *reply, struct wb_err *err) WB_MUST_USE;
+                      const char *const *headers, struct wb_http_reply *reply,
+                      struct wb_err *err) WB_MUST_USE;
 
 /* ---- dav_publish.c: publish of store.h ---- */
 enum wb_rc wb_dav_publish(struct wb_store *base, struct wb_publish *items, size_t count,

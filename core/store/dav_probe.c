@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
 #include "core/store/dav_parts.h"
@@ -203,12 +204,32 @@ static enum wb_rc try_ranges(struct probe *probe, struct wb_err *err)
     return WB_OK;
 }
 
+/* Where two files of one size in one second have one ETag, they can be told apart only by a date
+ * that is given to them. */
+static enum wb_rc try_dates(struct probe *probe, struct wb_err *err)
+{
+    bool ok;
+    char line[48];
+    char date[32];
+    char tag[WB_TAG_MAX];
+    char made_up[WB_TAG_MAX];
+    int64_t then_s = wb_clock_wall_ms() / 1000 - DAV_DATES_BACK_S;
+    wb_http_date_format(then_s, date);
+    (void)snprintf(line, sizeof(line), "Date: %s", date);
+    wb_dav_tag_make(then_s, 3, made_up);
+    if (put(probe, "to/t", "one", line, &ok, err) != WB_OK ||
+        tag_of(probe, "to/t", tag, err) != WB_OK)
+        return WB_ERROR;
+    probe->powers.tags_by_date = ok && strcmp(tag, made_up) == 0;
+    return WB_OK;
+}
+
 static enum wb_rc try_all(struct probe *probe, struct wb_err *err)
 {
     if (try_put(probe, err) != WB_OK || try_move(probe, err) != WB_OK ||
         try_conditions(probe, err) != WB_OK || try_replacing(probe, err) != WB_OK)
         return WB_ERROR;
-    return try_ranges(probe, err);
+    return try_ranges(probe, err) == WB_OK ? try_dates(probe, err) : WB_ERROR;
 }
 
 static enum wb_rc probe_once(struct dav_store *store, struct wb_err *err)
@@ -237,7 +258,7 @@ enum wb_rc wb_dav_prepare(struct wb_store *base, struct wb_err *err)
         return wb_err_set(err, WB_CAT_READ_ONLY, "the node is only read");
     (void)pthread_mutex_lock(&store->probe_lock);
     if (!store->is_probed)
-        rc = wb_dav_root(store, err);
+        rc = wb_dav_root(store, wb_clock_mono_ns(), err);
     if (rc == WB_OK && !store->is_probed && probe_once(store, err) != WB_OK) {
         rc = wb_err_prefix(err, "cannot find out what the server can do");
         err->retryable = err->category != WB_CAT_UNSUPPORTED;

@@ -12,9 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
 #include "core/store/dav_parts.h"
+
+enum { TRIES_MOST = 8 };
 
 enum step {
     LOOK,    /* at the staged file */
@@ -31,6 +34,7 @@ struct move {
     enum step step;
     bool replaces; /* by the MOVE itself */
     bool was_anew; /* folders were made anew for it */
+    int tries;     /* in which others were at the name at the same time */
     const char *from;
     const char *to;
     const char *away; /* where to the former file was moved; NULL: it was not */
@@ -164,11 +168,14 @@ static void weigh(struct move *move, const struct wb_stat *stat, bool deletes_fi
 {
     const struct wb_publish *item = move->item;
     struct wb_err *err = &move->item->err;
-    bool ours = stat && (is_file(stat, item->tag) ||
-                         (item->replaces && *item->replaces && is_file(stat, item->replaces)));
+    bool ours = stat && item->replaces && *item->replaces && is_file(stat, item->replaces);
     move->step = MOVE;
     if (!stat)
         return;
+    if (is_file(stat, item->tag)) { /* another call has published it since */
+        succeed(move);
+        return;
+    }
     if (stat->version.kind != WB_FILE_REGULAR) {
         (void)wb_err_set(err, WB_CAT_CONFLICT, "a folder stands where the file should be");
         fail(move);
@@ -226,16 +233,22 @@ static bool is_former(struct batch *batch, struct move *move)
     return false;
 }
 
+/* Others are at the name at the same time: what has it now is weighed anew, a few times. */
+static bool tries_again(struct move *move)
+{
+    move->step = WEIGH;
+    return ++move->tries < TRIES_MOST;
+}
+
 static void take_cleared(struct batch *batch, struct move *move, struct wb_http_call *call)
 {
     struct wb_err *err = &move->item->err;
     move->step = MOVE;
     if (!wb_http_is_ok(&call->reply)) {
         move->away = NULL;
-        if (call->reply.status == 404)
-            return;
         (void)wb_http_error(&call->reply, err, "cannot move the former file away");
-        fail(move);
+        if (err->category == WB_CAT_DENIED || !tries_again(move))
+            fail(move);
     } else if (!is_former(batch, move)) {
         fail(move);
     }
@@ -283,6 +296,15 @@ static void take_moved(struct batch *batch, struct move *move, struct wb_http_ca
         move->was_anew = true;
         return;
     }
+    if (reply->status == 412 && !move->item->keep) {
+        struct wb_err ignored;
+        /* What was cleared is older than what has the name now. */
+        if (move->away)
+            (void)!wb_dav_delete(batch->store, move->away, &ignored);
+        move->away = NULL;
+        if (tries_again(move))
+            return;
+    }
     move->item->rc = wb_http_is_ok(reply) && reply->status != 207 ? WB_OK : WB_ERROR;
     if (move->item->rc != WB_OK)
         refused(move, reply);
@@ -297,9 +319,9 @@ static void make_folders(struct batch *batch)
             continue;
         if (wb_dav_folders(batch->store, move->to, move->was_anew, &move->item->err) == WB_OK)
             continue;
-        /* Some of its folders may be a file. */
-        if (move->item->err.category == WB_CAT_DENIED ||
-            move->item->err.category == WB_CAT_NOT_FOUND)
+        /* A file stands where a folder should be: it may go away again. */
+        if (move->item->err.category == WB_CAT_NOT_FOUND ||
+            strcmp(move->item->err.code, "HTTP 400") == 0)
             move->item->err.category = WB_CAT_CONFLICT;
         move->item->err.retryable = true;
         fail(move);
@@ -320,13 +342,33 @@ static void move_once(struct batch *batch)
 
 /* ---- 5: looking back ---- */
 
+/* Another publisher may have it out of the way at this moment, to put its own there. */
+static enum wb_rc look_again(struct batch *batch, const struct move *move, struct wb_stat *ret,
+                             struct wb_err *err)
+{
+    enum { TRIES = 10, WAIT_NS = 20 * 1000 * 1000 };
+    enum wb_rc rc = WB_ERROR;
+    for (int i = 0; i < TRIES && rc != WB_OK && err->category == WB_CAT_NOT_FOUND; i++) {
+        wb_clock_sleep_ns(WAIT_NS);
+        rc = wb_dav_stat_path(batch->store, move->to, ret, err);
+    }
+    return rc;
+}
+
 static void take_confirmed(struct batch *batch, struct move *move, struct wb_http_call *call)
 {
     struct wb_stat stat;
     struct wb_err looked;
+    struct wb_err ignored;
     enum wb_rc rc = stat_taken(batch, call, &stat, &looked);
+    if (rc != WB_OK && move->item->rc == WB_OK && batch->store->powers.deletes_first)
+        rc = look_again(batch, move, &stat, &looked);
     bool there = rc == WB_OK && is_file(&stat, move->item->tag);
-    if (there) {
+    /* Somebody may have published another one since. */
+    bool replaced = rc == WB_OK && move->item->rc == WB_OK &&
+                    stat.version.kind == WB_FILE_REGULAR &&
+                    wb_dav_is_absent(batch->store, move->from, &ignored);
+    if (there || replaced) {
         succeed(move);
         return;
     }
@@ -386,6 +428,14 @@ static void drop_folders(struct batch *batch)
 
 /* ---- all of it ---- */
 
+static bool is_going_on(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->moves[i].step != CONFIRM && batch->moves[i].step != DONE)
+            return true;
+    return false;
+}
+
 static void batch_begin(struct batch *batch, struct wb_publish *items)
 {
     size_t count = batch->count;
@@ -423,14 +473,16 @@ enum wb_rc wb_dav_publish(struct wb_store *base, struct wb_publish *items, size_
     struct wb_arena *arena WB_AUTO(wb_arena_free) =
         wb_arena_new(DAV_PATHS_MAX + count * 8 * WB_PATH_MAX);
     struct batch batch = {.store = dav_of(base), .arena = arena, .count = count};
-    if (wb_dav_prepare(base, err) != WB_OK || wb_dav_root(batch.store, err) != WB_OK)
+    if (wb_dav_prepare(base, err) != WB_OK ||
+        wb_dav_root(batch.store, wb_clock_mono_ns(), err) != WB_OK)
         return WB_ERROR;
     batch_begin(&batch, items);
     look_at_staged(&batch);
-    look_at_final(&batch);
-    clear(&batch);
-    move_once(&batch);
-    move_once(&batch); /* those that lacked a folder that was known to be there */
+    while (is_going_on(&batch)) {
+        look_at_final(&batch);
+        clear(&batch);
+        move_once(&batch);
+    }
     confirm(&batch);
     settle_away(&batch);
     drop_folders(&batch);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
 #include "core/store/dav_parts.h"
@@ -156,7 +157,8 @@ enum wb_rc wb_dav_remove(struct wb_store *base, struct wb_span path, const char 
         return WB_ERROR;
     const char *from = wb_dav_path(arena, WB_PLACE_FINAL, path, false);
     const char *away = wb_dav_path(arena, WB_PLACE_STAGED, wb_span_str(token), false);
-    if (wb_dav_root(store, err) != WB_OK || remove_path(store, from, away, tag, err) != WB_OK)
+    if (wb_dav_root(store, wb_clock_mono_ns(), err) != WB_OK ||
+        remove_path(store, from, away, tag, err) != WB_OK)
         return wb_err_prefix(err, "cannot delete \"%s\"", wb_path_show(path, shown, sizeof(shown)));
     return WB_OK;
 }
@@ -166,13 +168,14 @@ enum wb_rc wb_dav_remove(struct wb_store *base, struct wb_span path, const char 
 static enum wb_rc read_marker(struct dav_store *store, char *ret, struct wb_err *err)
 {
     struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
+    int64_t since_ns = wb_clock_mono_ns();
     struct wb_http_request request = {
         .method = "GET", .path = MARKER, .reply_most = WB_MARKER_MAX - 1};
     if (wb_http_send(store->http, &request, &reply, err) != WB_OK)
         return WB_ERROR;
     if (reply.status != 200) {
         (void)wb_http_error(&reply, err, "cannot read the root's marker");
-        return wb_dav_lacks(store, err);
+        return wb_dav_lacks(store, since_ns, err);
     }
     struct wb_span text = wb_buf_span(&reply.body);
     size_t len = 0;
@@ -196,7 +199,7 @@ static enum wb_rc draw(struct dav_store *store, struct wb_err *err)
     wb_random_bytes(random, sizeof(random));
     wb_hex_format(wb_span_of(random, sizeof(random)), text);
     (void)snprintf(made, sizeof(made), MARKER ".%s", text);
-    if (wb_dav_put(store, made, wb_span_str(text), false, &reply, err) != WB_OK)
+    if (wb_dav_put(store, made, wb_span_str(text), NULL, &reply, err) != WB_OK)
         return WB_ERROR;
     enum wb_rc rc = wb_dav_move(store, made, MARKER, false, &reply, err);
     if (rc == WB_OK && !wb_http_is_ok(&reply) && reply.status != 412)

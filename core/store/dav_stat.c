@@ -36,6 +36,12 @@ static void etag_take(const char *text, char ret[WB_ETAG_MAX])
     wb_hex_format(wb_span_of(digest.bytes, WB_XXH3_SIZE), ret);
 }
 
+void wb_dav_tag_make(int64_t modified_s, int64_t size_bytes, char ret[WB_TAG_MAX])
+{
+    (void)snprintf(ret, WB_TAG_MAX, "%llx-%llx", (unsigned long long)modified_s,
+                   (unsigned long long)size_bytes);
+}
+
 /* Only size and second are in it: two changes within a second look alike. */
 static bool is_coarse(const char *etag, const char *made_up)
 {
@@ -56,14 +62,14 @@ void wb_dav_stat_fill(int64_t size_bytes, const char *etag, const char *modified
     ret->version.mtime_ns = modified_s < 0 ? -1 : modified_s * SECOND_NS;
     ret->version.etag = ret->etag;
     etag_take(etag, ret->tag);
-    (void)snprintf(made_up, sizeof(made_up), "%llx-%llx", (unsigned long long)modified_s,
-                   (unsigned long long)size_bytes);
+    wb_dav_tag_make(modified_s, size_bytes, made_up);
     bool coarse = is_coarse(ret->tag, made_up);
     if (*ret->tag == 0 && modified_s >= 0)
         memcpy(ret->tag, made_up, sizeof(made_up));
-    /* While its second lasts it may change unseen: what is read now is not what is read later. */
-    bool fresh = coarse && modified_s >= now_s;
-    (void)snprintf(ret->etag, sizeof(ret->etag), "%.120s%s", ret->tag, fresh ? "+" : "");
+    memcpy(ret->etag, ret->tag, sizeof(ret->etag));
+    /* While its second lasts it may change unseen. */
+    if (coarse && modified_s >= now_s)
+        ret->changed_ns = ret->version.mtime_ns;
 }
 
 void wb_dav_stat_of(const struct wb_http_reply *reply, int64_t size_bytes, struct wb_stat *ret)
@@ -140,6 +146,19 @@ static enum wb_rc ask_propfind(struct dav_store *store, const char *path, struct
     return WB_OK;
 }
 
+/* Some say of a folder, too, that there is none, since it has nothing to be read. */
+static enum wb_rc ask_folder(struct dav_store *store, const char *path, struct wb_stat *ret,
+                             struct wb_err *err)
+{
+    struct wb_err lacks = *err;
+    if (ask_propfind(store, path, ret, err) == WB_OK)
+        return WB_OK;
+    bool denied = err->category == WB_CAT_DENIED || err->category == WB_CAT_THROTTLED;
+    if (strncmp(err->code, "HTTP 4", 6) == 0 && !denied)
+        *err = lacks;
+    return WB_ERROR;
+}
+
 /* A server without PROPFIND that answers oddly: the status is all that there is. */
 static enum wb_rc plain_failed(const struct wb_http_reply *reply, struct wb_err *err)
 {
@@ -160,9 +179,32 @@ enum wb_rc wb_dav_stat_path(struct dav_store *store, const char *path, struct wb
         return WB_ERROR;
     if (wb_dav_stat_head(&reply, ret, err) == WB_OK)
         return WB_OK;
+    if (err->category == WB_CAT_NOT_FOUND)
+        return store->is_dav ? ask_folder(store, path, ret, err) : WB_ERROR;
     if (err->category != WB_CAT_UNSUPPORTED || err->code[0])
         return WB_ERROR;
     return store->is_dav ? ask_propfind(store, path, ret, err) : plain_failed(&reply, err);
+}
+
+bool wb_dav_is_absent(struct dav_store *store, const char *path, struct wb_err *err)
+{
+    struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
+    struct wb_http_request request = {.method = "HEAD", .path = path};
+    *err = (struct wb_err){0};
+    if (wb_http_send(store->http, &request, &reply, err) != WB_OK)
+        return false;
+    if (reply.status >= 500 || reply.status == 401 || reply.status == 429)
+        (void)wb_http_error(&reply, err, "cannot look at it");
+    return reply.status == 404 || reply.status == 410;
+}
+
+static enum wb_rc name_check(enum wb_place place, struct wb_span name, struct wb_err *err)
+{
+    if (place == WB_PLACE_FINAL)
+        return wb_path_check(name, err);
+    if (name.len == 0 || name.len >= WB_INSTANCE_MAX)
+        return wb_err_set(err, WB_CAT_INVALID, "name of %zu bytes", name.len);
+    return WB_OK;
 }
 
 enum wb_rc wb_dav_stat(struct wb_store *base, enum wb_place place, struct wb_span name,
@@ -172,11 +214,12 @@ enum wb_rc wb_dav_stat(struct wb_store *base, enum wb_place place, struct wb_spa
     char shown[DAV_SHOWN_MAX];
     struct dav_store *store = dav_of(base);
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(DAV_PATHS_MAX);
-    if (name.len == 0 || name.len > WB_PATH_MAX)
-        return wb_err_set(err, WB_CAT_INVALID, "name of %zu bytes", name.len);
+    int64_t since_ns = wb_clock_mono_ns();
+    if (name_check(place, name, err) != WB_OK)
+        return WB_ERROR;
     if (wb_dav_stat_path(store, wb_dav_path(arena, place, name, false), &stat, err) != WB_OK) {
         (void)wb_err_prefix(err, "cannot look at \"%s\"", wb_path_show(name, shown, sizeof(shown)));
-        return wb_dav_lacks(store, err);
+        return wb_dav_lacks(store, since_ns, err);
     }
     *ret = stat;
     ret->version.etag = ret->etag;

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/clock.h"
 #include "core/store/dav_parts.h"
 
-enum { OWN_MOST = 100 * 1000 };
+enum { OWN_MOST = 100 * 1000, HOUR_S = 3600 };
 
 /* A fault in the staging area is the node's and not the file's. */
 static enum wb_rc staging_failed(const char *instance, struct wb_err *err)
@@ -25,35 +26,61 @@ static bool may_lack_folder(int status)
 }
 
 static enum wb_rc put_once(struct dav_store *store, const char *path, struct wb_span bytes,
-                           bool only_new, struct wb_http_reply *reply, struct wb_err *err)
+                           const char *const *headers, struct wb_http_reply *reply,
+                           struct wb_err *err)
 {
-    static const char *const headers[] = {"If-None-Match: *", NULL};
     struct wb_http_request request = {
-        .method = "PUT", .path = path, .body = bytes, .headers = only_new ? headers : NULL};
+        .method = "PUT", .path = path, .body = bytes, .headers = headers};
     return wb_http_send(store->http, &request, reply, err);
 }
 
-static enum wb_rc put_failed(const struct wb_http_reply *reply, bool only_new, struct wb_err *err)
+static enum wb_rc put_failed(const struct wb_http_reply *reply, struct wb_err *err)
 {
     (void)wb_http_error(reply, err, "cannot write it");
-    if (only_new && reply->status == 412)
+    if (reply->status == 412)
         err->category = WB_CAT_CONFLICT;
     return WB_ERROR;
 }
 
 enum wb_rc wb_dav_put(struct dav_store *store, const char *path, struct wb_span bytes,
-                      bool only_new, struct wb_http_reply *reply, struct wb_err *err)
+                      const char *const *headers, struct wb_http_reply *reply, struct wb_err *err)
 {
     bool makes = store->powers.puts_make_folders;
     if ((!makes && wb_dav_folders(store, path, false, err) != WB_OK) ||
-        put_once(store, path, bytes, only_new, reply, err) != WB_OK)
+        put_once(store, path, bytes, headers, reply, err) != WB_OK)
         return WB_ERROR;
     /* A folder that was known may be gone. */
     if (!wb_http_is_ok(reply) && !makes && may_lack_folder(reply->status) &&
         (wb_dav_folders(store, path, true, err) != WB_OK ||
-         put_once(store, path, bytes, only_new, reply, err) != WB_OK))
+         put_once(store, path, bytes, headers, reply, err) != WB_OK))
         return WB_ERROR;
-    return wb_http_is_ok(reply) ? WB_OK : put_failed(reply, only_new, err);
+    return wb_http_is_ok(reply) ? WB_OK : put_failed(reply, err);
+}
+
+/* The headers of the PUT that makes the instance. Where nothing else would tell two instances of
+ * one size apart, each has a date of its own in the hour before: no two of this store's. */
+struct conditions {
+    char date[48];
+    const char *lines[3];
+};
+
+static const char *const *conditions_of(struct dav_file *file, struct conditions *conditions)
+{
+    char date[32];
+    size_t count = 0;
+    struct dav_store *store = dav_of(file->base.store);
+    memset(conditions, 0, sizeof(*conditions));
+    if (store->powers.refuses_taken && !file->is_made)
+        conditions->lines[count++] = "If-None-Match: *";
+    if (store->powers.tags_by_date) {
+        int64_t hour = wb_clock_wall_ms() / 1000 / HOUR_S;
+        unsigned drawn = atomic_fetch_add(&store->dates, 1) % HOUR_S;
+        file->date_s = (hour - 1) * HOUR_S + drawn;
+        wb_http_date_format(file->date_s, date);
+        (void)snprintf(conditions->date, sizeof(conditions->date), "Date: %s", date);
+        conditions->lines[count++] = conditions->date;
+    }
+    return conditions->lines;
 }
 
 /* ---- names that are new ---- */
@@ -76,15 +103,12 @@ static bool is_own(struct dav_store *store, struct wb_span name)
 }
 
 /* Whether nothing staged has the name. */
-static enum wb_rc absent_check(struct dav_store *store, struct wb_span name, bool *ret_absent,
-                               struct wb_err *err)
+static enum wb_rc absent_check(struct dav_store *store, struct wb_span name, bool folder,
+                               bool *ret_absent, struct wb_err *err)
 {
-    struct wb_stat stat;
-    *ret_absent = false;
-    if (wb_dav_stat(&store->base, WB_PLACE_STAGED, name, &stat, err) == WB_OK)
-        return WB_OK;
-    *ret_absent = err->category == WB_CAT_NOT_FOUND;
-    return *ret_absent ? WB_OK : WB_ERROR;
+    struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(DAV_PATHS_MAX);
+    *ret_absent = wb_dav_is_absent(store, wb_dav_path(arena, WB_PLACE_STAGED, name, folder), err);
+    return wb_err_is_set(err) ? WB_ERROR : WB_OK;
 }
 
 /* In a folder that this store has made, all names are its own: nobody else can guess them. */
@@ -95,13 +119,13 @@ static enum wb_rc new_check(struct dav_store *store, const char *instance, struc
     const char *slash = strrchr(instance, '/');
     struct wb_span folder = wb_span_of(instance, slash ? (size_t)(slash - instance) : 0);
     if (slash && !is_own(store, folder)) {
-        if (absent_check(store, folder, &absent, err) != WB_OK)
+        if (absent_check(store, folder, true, &absent, err) != WB_OK)
             return WB_ERROR;
         if (absent)
             own(store, folder);
     }
     absent = slash && is_own(store, folder) && !is_own(store, name);
-    if (!absent && absent_check(store, name, &absent, err) != WB_OK)
+    if (!absent && absent_check(store, name, false, &absent, err) != WB_OK)
         return WB_ERROR;
     if (!absent)
         return wb_err_set(err, WB_CAT_CONFLICT, "the name is taken");
@@ -148,13 +172,12 @@ enum wb_rc wb_dav_reopen(struct wb_store *base, const char *instance, struct wb_
 
 static enum wb_rc stream_begin(struct dav_file *file, struct wb_err *err)
 {
-    static const char *const headers[] = {"If-None-Match: *", NULL};
+    struct conditions conditions;
     struct dav_store *store = dav_of(file->base.store);
-    bool only_new = store->powers.refuses_taken && !file->is_made;
     struct wb_http_request request = {.method = "PUT",
                                       .path = file->path,
                                       .body_bytes = file->size_bytes,
-                                      .headers = only_new ? headers : NULL};
+                                      .headers = conditions_of(file, &conditions)};
     if (!store->powers.puts_make_folders && wb_dav_folders(store, file->path, false, err) != WB_OK)
         return WB_ERROR;
     if (wb_http_begin(store->http, &request, &file->stream, err) != WB_OK ||
@@ -179,12 +202,12 @@ static enum wb_rc write_in_order(struct dav_file *file, struct wb_span bytes, st
 
 static enum wb_rc make_empty(struct dav_file *file, struct wb_err *err)
 {
-    struct dav_store *store = dav_of(file->base.store);
+    struct conditions conditions;
     struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
     if (file->is_made)
         return WB_OK;
-    if (wb_dav_put(store, file->path, wb_span_of(NULL, 0), store->powers.refuses_taken, &reply,
-                   err) != WB_OK)
+    if (wb_dav_put(dav_of(file->base.store), file->path, wb_span_of(NULL, 0),
+                   conditions_of(file, &conditions), &reply, err) != WB_OK)
         return WB_ERROR;
     file->is_made = true;
     return WB_OK;
@@ -262,29 +285,39 @@ enum wb_rc wb_dav_file_range_done(struct wb_file *base, int64_t offset, int64_t 
 
 /* ---- the end ---- */
 
-/* The last request of what was written in order; `ret_tag` "" when its reply does not tell it. */
-static enum wb_rc finish(struct dav_file *file, char *ret_tag, struct wb_err *err)
+/* What the reply tells of the tag, or the date that was sent; "" when neither does. */
+static void tag_of(const struct dav_file *file, const struct wb_http_reply *reply, char *ret_tag)
 {
     struct wb_stat stat;
-    struct dav_store *store = dav_of(file->base.store);
+    const char *etag = wb_http_header(reply, "etag");
+    *ret_tag = 0;
+    if (etag) {
+        wb_dav_stat_fill(file->written, etag, NULL, NULL, &stat);
+        memcpy(ret_tag, stat.tag, WB_TAG_MAX);
+    } else if (file->date_s) {
+        wb_dav_tag_make(file->date_s, file->written, ret_tag);
+    }
+}
+
+/* The last request of what was written in order. */
+static enum wb_rc finish(struct dav_file *file, char *ret_tag, struct wb_err *err)
+{
+    struct conditions conditions;
     struct wb_http_reply reply WB_AUTO(wb_http_reply_free) = {0};
-    bool only_new = store->powers.refuses_taken && !file->is_made;
+    if (file->size_bytes >= 0 && file->written != file->size_bytes)
+        return wb_err_set(err, WB_CAT_CORRUPT, "it has %lld bytes instead of %lld",
+                          (long long)file->written, (long long)file->size_bytes);
     if (file->stream) {
         if (wb_http_finish(file->stream, &reply, err) != WB_OK)
             return WB_ERROR;
         if (!wb_http_is_ok(&reply))
-            return put_failed(&reply, only_new, err);
-    } else if (wb_dav_put(store, file->path, wb_buf_span(&file->buffer), only_new, &reply, err) !=
-               WB_OK) {
+            return put_failed(&reply, err);
+    } else if (wb_dav_put(dav_of(file->base.store), file->path, wb_buf_span(&file->buffer),
+                          conditions_of(file, &conditions), &reply, err) != WB_OK) {
         return WB_ERROR;
     }
     file->is_made = true;
-    const char *etag = wb_http_header(&reply, "etag");
-    *ret_tag = 0;
-    if (!etag)
-        return WB_OK;
-    wb_dav_stat_fill(file->written, etag, NULL, NULL, &stat);
-    memcpy(ret_tag, stat.tag, WB_TAG_MAX);
+    tag_of(file, &reply, ret_tag);
     return WB_OK;
 }
 

@@ -74,7 +74,7 @@ enum wb_rc wb_http_error(const struct wb_http_reply *reply, struct wb_err *err, 
 enum wb_rc wb_http_bad_reply(struct wb_err *err, const char *fmt, ...) WB_PRINTF(2, 3);
 
 /* `Sun, 06 Nov 1994 08:49:37 GMT` (and the two obsolete forms, RFC 9110 §5.6.7) in seconds since
- * 1970; -1 when it is none. */
+ * 1970; -1 when it is none, and for one past what counts as nanoseconds. */
 int64_t wb_http_date_parse(const char *text);
 /* `out` holds 32 bytes. */
 void wb_http_date_format(int64_t seconds, char *out);

@@ -227,6 +227,9 @@ static enum wb_rc settle(struct wb_http_stream *stream, struct wb_err *err)
     }
     if (stream->result != CURLE_OK && !stream->is_cut)
         return wb_http_failed(stream, err);
+    /* libcurl takes a head that ends with the connection for a whole one. */
+    if (!stream->has_head)
+        return wb_err_set(err, WB_CAT_UNREACHABLE, "the connection ended in the head of the reply");
     const char *location = redirect_of(stream);
     return location ? redirect(stream, location, err) : WB_OK;
 }

@@ -46,7 +46,7 @@ struct wb_http_stream {
     struct curl_slist lines[HTTP_LINES_MAX]; /* what goes to libcurl */
     char *url;
     struct wb_http_reply *reply;
-    struct wb_http_reply own_reply; /* of wb_http_begin */
+    struct wb_http_reply own_reply; /* where the caller's is none, or gone */
     char message[CURL_ERROR_SIZE];
     int redirects;
     bool is_stranger; /* a redirect led away from the node */

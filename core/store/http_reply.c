@@ -11,6 +11,9 @@
 
 enum { RETRY_AFTER_MOST_S = 24 * 3600, STATUS_DIGITS = 3 };
 
+/* What fits as nanoseconds: the year 2262. */
+#define DATE_MOST_S (INT64_MAX / 1000000000)
+
 /* ---- heads: `name NUL value NUL` …, names in lower case ---- */
 
 void wb_http_reply_clear(struct wb_http_reply *reply)
@@ -77,16 +80,27 @@ static enum wb_rc status_line(struct wb_http_reply *reply, struct wb_span line, 
     return WB_OK;
 }
 
+/* A value that is sent back one day must not be able to break a line then. */
+static bool has_controls(struct wb_span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((text.data[i] < 0x20 && text.data[i] != '\t') || text.data[i] == 0x7f)
+            return true;
+    return false;
+}
+
 enum wb_rc wb_http_reply_line(struct wb_http_reply *reply, struct wb_span line, struct wb_err *err)
 {
     static const struct wb_span nul = {(const uint8_t *)"", 1};
     if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0)
         return status_line(reply, line, err);
     const uint8_t *colon = memchr(line.data, ':', line.len);
-    if (!colon || memchr(line.data, 0, line.len))
+    if (!colon)
         return WB_OK; /* of no use, and no harm */
     size_t name_len = (size_t)(colon - line.data);
     struct wb_span value = trimmed(wb_span_of(colon + 1, line.len - name_len - 1));
+    if (has_controls(value) || has_controls(wb_span_of(line.data, name_len)))
+        return WB_OK;
     if (wb_buf_append(&reply->headers, wb_span_of(line.data, name_len), err) != WB_OK ||
         wb_buf_append(&reply->headers, nul, err) != WB_OK ||
         wb_buf_append(&reply->headers, value, err) != WB_OK ||
@@ -163,7 +177,8 @@ enum wb_rc wb_http_reply_head(struct wb_http_reply *reply, struct wb_err *err)
 
 int64_t wb_http_date_parse(const char *text)
 {
-    return (int64_t)curl_getdate(text, NULL);
+    int64_t seconds = (int64_t)curl_getdate(text, NULL);
+    return seconds <= DATE_MOST_S ? seconds : -1;
 }
 
 void wb_http_date_format(int64_t seconds, char *out)
@@ -219,11 +234,11 @@ static struct status_row row_of(int status)
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         if (statuses[i].status == status)
             return statuses[i];
-    if (status >= 500)
+    if (status >= 500 && status < 600)
         return (struct status_row){status, WB_CAT_IO, "server error"};
-    if (status >= 400)
+    if (status >= 400 && status < 500)
         return (struct status_row){status, WB_CAT_INVALID, "request refused"};
-    if (status >= 300)
+    if (status >= 300 && status < 400)
         return (struct status_row){status, WB_CAT_UNREACHABLE, "redirected"};
     return (struct status_row){status, WB_CAT_INVALID, "not the answer that was asked for"};
 }
@@ -259,7 +274,7 @@ enum wb_rc wb_http_error(const struct wb_http_reply *reply, struct wb_err *err, 
     va_end(args);
     (void)wb_err_set(err, row.category, "%.400s: %s", text, row.what);
     (void)snprintf(err->code, sizeof(err->code), "HTTP %d", reply->status);
-    if (row.category == WB_CAT_INVALID && reply->status < 400)
+    if (row.category == WB_CAT_INVALID && (reply->status < 400 || reply->status > 499))
         err->retryable = true;
     err->retry_after_ms = retry_after_ms(reply);
     return WB_ERROR;

@@ -62,6 +62,9 @@ enum wb_rc wb_http_open(struct wb_http *http, const struct wb_http_request *requ
     *ret = NULL;
     if (!wb_http_is_ok(reply))
         return WB_OK;
+    /* The caller's reply may go before the stream does. */
+    stream->own_reply.status = reply->status;
+    stream->reply = &stream->own_reply;
     *ret = stream;
     stream = NULL;
     return WB_OK;

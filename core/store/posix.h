@@ -2,7 +2,8 @@
  *
  * Nothing outside the root is reached: every path is opened beneath it by openat2 without following
  * links. Instances live in `.waybill/` at the root, so that publishing is a rename within one file
- * system. version.etag is inode and ctime; the tag is inode, size and mtime, which a rename keeps.
+ * system. version.etag is inode and ctime; the tag is inode, time of birth, size and mtime, which
+ * a rename keeps.
  */
 #ifndef WB_STORE_POSIX_H
 #define WB_STORE_POSIX_H

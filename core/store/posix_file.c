@@ -16,7 +16,7 @@ static struct posix_file *of(struct wb_file *file)
     return (struct posix_file *)file;
 }
 
-static int64_t to_ns(struct timespec time)
+static int64_t to_ns(struct statx_timestamp time)
 {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
@@ -30,21 +30,35 @@ static enum wb_file_kind kind_of(mode_t mode)
     return S_ISDIR(mode) ? WB_FILE_DIRECTORY : WB_FILE_SPECIAL;
 }
 
-void wb_posix_stat_fill(const struct stat *info, struct wb_stat *ret)
+int wb_posix_look(int fd, const char *name, struct statx *ret)
 {
-    int64_t mtime_ns = to_ns(info->st_mtim);
-    *ret =
-        (struct wb_stat){.mode = info->st_mode & 07777, .uid = info->st_uid, .gid = info->st_gid};
-    ret->version.kind = kind_of(info->st_mode);
-    ret->version.size_bytes = info->st_size;
-    ret->version.mtime_ns = mtime_ns;
+    int flags = AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH);
+    return statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, ret);
+}
+
+/* The number of an inode is given to the next file as soon as one is gone; the time of its birth,
+ * where the file system has it, tells the two. */
+static void tag_fill(const struct statx *info, char tag[WB_TAG_MAX])
+{
+    int64_t born_ns = info->stx_mask & STATX_BTIME ? to_ns(info->stx_btime) : 0;
+    (void)snprintf(tag, WB_TAG_MAX, "%llx-%llx-%llx-%llx", (unsigned long long)info->stx_ino,
+                   (unsigned long long)info->stx_size, (unsigned long long)to_ns(info->stx_mtime),
+                   (unsigned long long)born_ns);
+}
+
+void wb_posix_stat_fill(const struct statx *info, struct wb_stat *ret)
+{
+    *ret = (struct wb_stat){
+        .mode = info->stx_mode & 07777, .uid = info->stx_uid, .gid = info->stx_gid};
+    ret->version.kind = kind_of(info->stx_mode);
+    ret->version.size_bytes = (int64_t)info->stx_size;
+    ret->version.mtime_ns = to_ns(info->stx_mtime);
     ret->version.etag = ret->etag;
-    ret->changed_ns = to_ns(info->st_ctim);
-    ret->sparse = S_ISREG(info->st_mode) && info->st_blocks * BLOCK_UNIT < info->st_size;
-    (void)snprintf(ret->etag, sizeof(ret->etag), "%llx-%llx", (unsigned long long)info->st_ino,
-                   (unsigned long long)to_ns(info->st_ctim));
-    (void)snprintf(ret->tag, sizeof(ret->tag), "%llx-%llx-%llx", (unsigned long long)info->st_ino,
-                   (unsigned long long)info->st_size, (unsigned long long)mtime_ns);
+    ret->changed_ns = to_ns(info->stx_ctime);
+    ret->sparse = S_ISREG(info->stx_mode) && info->stx_blocks * BLOCK_UNIT < info->stx_size;
+    (void)snprintf(ret->etag, sizeof(ret->etag), "%llx-%llx", (unsigned long long)info->stx_ino,
+                   (unsigned long long)to_ns(info->stx_ctime));
+    tag_fill(info, ret->tag);
 }
 
 static struct posix_file *file_new(struct wb_store *store)
@@ -66,7 +80,7 @@ void wb_posix_file_close(struct wb_file *base)
     free(file);
 }
 
-static enum wb_rc link_read(int folder, const char *name, const struct stat *info,
+static enum wb_rc link_read(int folder, const char *name, const struct statx *info,
                             struct posix_file *file, struct wb_err *err)
 {
     if (wb_buf_reserve(&file->link, LINK_MAX_BYTES, err) != WB_OK)
@@ -91,18 +105,18 @@ static enum wb_rc drop_cache(int fd, struct wb_err *err)
 static enum wb_rc open_named(int folder, const char *name, bool medium, struct posix_file *file,
                              struct wb_err *err)
 {
-    struct stat info;
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    struct statx info;
+    if (wb_posix_look(folder, name, &info) != 0)
         return wb_err_errno(err, errno, "cannot look at it");
-    if (S_ISLNK(info.st_mode))
+    if (S_ISLNK(info.stx_mode))
         return link_read(folder, name, &info, file, err);
-    if (!S_ISREG(info.st_mode))
+    if (!S_ISREG(info.stx_mode))
         return wb_err_set(err, WB_CAT_UNSUPPORTED, "neither a regular file nor a symbolic link");
     /* It may have become something else since: neither block on it nor read it. */
     file->fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file->fd < 0 || fstat(file->fd, &info) != 0)
+    if (file->fd < 0 || wb_posix_look(file->fd, "", &info) != 0)
         return wb_err_errno(err, errno, "cannot open it");
-    if (!S_ISREG(info.st_mode))
+    if (!S_ISREG(info.stx_mode))
         return wb_err_set(err, WB_CAT_CHANGED, "became another kind of file");
     (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return medium ? drop_cache(file->fd, err) : WB_OK;
@@ -207,13 +221,13 @@ enum wb_rc wb_posix_reopen(struct wb_store *store, const char *instance, struct 
 enum wb_rc wb_posix_file_stat(struct wb_file *base, struct wb_stat *ret, struct wb_err *err)
 {
     struct posix_file *file = of(base);
-    struct stat info;
+    struct statx info;
     if (file->fd < 0) {
         *ret = file->link_stat;
         ret->version.etag = ret->etag;
         return WB_OK;
     }
-    if (fstat(file->fd, &info) != 0)
+    if (wb_posix_look(file->fd, "", &info) != 0)
         return wb_err_errno(err, errno, "cannot look at an opened file");
     wb_posix_stat_fill(&info, ret);
     return WB_OK;

@@ -34,12 +34,12 @@ static enum wb_rc tell_problem(struct walk *walk, int errnum, const char *what)
 
 static enum wb_rc walk_entry(struct walk *walk, int fd, const char *name, int depth)
 {
-    struct stat info;
+    struct statx info;
     struct wb_stat stat;
-    if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (wb_posix_look(fd, name, &info) != 0)
         return errno == ENOENT ? WB_OK : tell_problem(walk, errno, "cannot look at");
     wb_posix_stat_fill(&info, &stat);
-    if (!S_ISDIR(info.st_mode))
+    if (!S_ISDIR(info.stx_mode))
         return walk->visit(walk->arg, wb_span_of(walk->path, walk->len), &stat, NULL, walk->err);
     int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (inner < 0)
@@ -157,18 +157,17 @@ static enum wb_rc sweep_visit(void *arg, struct wb_span path, const struct wb_st
 /* Folders of batches in which nothing was staged, or whose last instance went with its process. */
 static void sweep_folders(const struct sweep *sweep, int staging)
 {
-    struct stat info;
+    struct statx info;
     struct wb_stat stat;
     const struct dirent *entry;
     DIR *folder WB_AUTO(close_folder) = fdopendir(staging);
     if (!folder)
         (void)close(staging);
     while (folder && (entry = readdir(folder))) {
-        if (is_skipped(entry->d_name, 0) ||
-            fstatat(staging, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        if (is_skipped(entry->d_name, 0) || wb_posix_look(staging, entry->d_name, &info) != 0)
             continue;
         wb_posix_stat_fill(&info, &stat);
-        if (S_ISDIR(info.st_mode) && stat.changed_ns <= sweep->before_ns)
+        if (S_ISDIR(info.stx_mode) && stat.changed_ns <= sweep->before_ns)
             (void)unlinkat(staging, entry->d_name, AT_REMOVEDIR);
     }
 }

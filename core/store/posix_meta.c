@@ -99,7 +99,7 @@ static enum wb_rc set_regular(struct posix_file *file, const struct wb_meta *met
     return WB_OK;
 }
 
-static enum wb_rc make_link(struct posix_file *file, const struct wb_meta *meta, struct stat *info,
+static enum wb_rc make_link(struct posix_file *file, const struct wb_meta *meta, struct statx *info,
                             struct wb_err *err)
 {
     char name[256];
@@ -115,7 +115,7 @@ static enum wb_rc make_link(struct posix_file *file, const struct wb_meta *meta,
     bool own = meta->set_owner || meta->set_group;
     if ((own && fchownat(folder, name, owner_of(meta), group_of(meta), AT_SYMLINK_NOFOLLOW) != 0) ||
         utimensat(folder, name, times, AT_SYMLINK_NOFOLLOW) != 0 ||
-        fstatat(folder, name, info, AT_SYMLINK_NOFOLLOW) != 0)
+        wb_posix_look(folder, name, info) != 0)
         return wb_err_errno(err, errno, "cannot set a link's owner or time");
     return WB_OK;
 }
@@ -125,7 +125,7 @@ enum wb_rc wb_posix_file_seal(struct wb_file *base, const struct wb_meta *meta,
                               struct wb_err *err)
 {
     struct posix_file *file = (struct posix_file *)base;
-    struct stat info;
+    struct statx info;
     struct wb_stat sealed;
     (void)range_tags;
     (void)count;
@@ -135,11 +135,12 @@ enum wb_rc wb_posix_file_seal(struct wb_file *base, const struct wb_meta *meta,
     } else {
         if (set_regular(file, meta, err) != WB_OK)
             return WB_ERROR;
-        if (fstat(file->fd, &info) != 0)
+        if (wb_posix_look(file->fd, "", &info) != 0)
             return wb_err_errno(err, errno, "cannot look at \"%s\"", file->instance);
-        if (file->size_bytes >= 0 && info.st_size != file->size_bytes)
+        if (file->size_bytes >= 0 && (int64_t)info.stx_size != file->size_bytes)
             return wb_err_set(err, WB_CAT_CORRUPT, "staged \"%s\" has %lld bytes, not %lld",
-                              file->instance, (long long)info.st_size, (long long)file->size_bytes);
+                              file->instance, (long long)info.stx_size,
+                              (long long)file->size_bytes);
     }
     wb_posix_stat_fill(&info, &sealed);
     (void)snprintf(ret_tag, WB_TAG_MAX, "%s", sealed.tag);

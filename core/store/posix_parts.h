@@ -73,8 +73,11 @@ bool wb_posix_is_marker(const char *name);
 
 /* INVALID for what is no name of an instance. */
 enum wb_rc wb_posix_instance_check(const char *instance, struct wb_err *err) WB_MUST_USE;
-/* What lstat says, as the store's callers see it. */
-void wb_posix_stat_fill(const struct stat *info, struct wb_stat *ret);
+/* What statx says of a name in a folder, or of the opened file itself ("" for its name); a link is
+ * never followed. -1 and errno. */
+int wb_posix_look(int fd, const char *name, struct statx *ret);
+/* The same as the store's callers see it. */
+void wb_posix_stat_fill(const struct statx *info, struct wb_stat *ret);
 enum wb_rc wb_posix_open(struct wb_store *store, enum wb_place place, struct wb_span name,
                          bool medium, struct wb_file **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_posix_create(struct wb_store *store, const char *instance, enum wb_file_kind kind,

@@ -14,9 +14,9 @@ enum { ONE_BY_ONE_MOST = 4, SHOWN_MAX = 300 };
 
 static enum wb_rc tag_of(int folder, const char *name, char tag[WB_TAG_MAX], struct wb_err *err)
 {
-    struct stat info;
+    struct statx info;
     struct wb_stat stat;
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (wb_posix_look(folder, name, &info) != 0)
         return wb_err_errno(err, errno, "cannot look at it");
     wb_posix_stat_fill(&info, &stat);
     memcpy(tag, stat.tag, WB_TAG_MAX);
@@ -78,12 +78,12 @@ static enum wb_rc published_before(struct posix_store *store, const struct wb_pu
 static enum wb_rc staged_check(int staged, const char *name, const struct wb_publish *item,
                                bool *ret_linked, struct wb_err *err)
 {
-    struct stat info;
+    struct statx info;
     struct wb_stat stat;
-    if (fstatat(staged, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (wb_posix_look(staged, name, &info) != 0)
         return wb_err_errno(err, errno, "cannot look at it");
     wb_posix_stat_fill(&info, &stat);
-    *ret_linked = info.st_nlink > 1;
+    *ret_linked = info.stx_nlink > 1;
     if (strcmp(stat.tag, item->tag) != 0)
         return wb_err_set(err, WB_CAT_CORRUPT, "instance \"%s\" is not the one that was proved",
                           item->instance);

@@ -239,10 +239,10 @@ static enum wb_rc store_stat(struct wb_store *base, enum wb_place place, struct 
     struct posix_store *store = posix_of(base);
     char name[256];
     char shown[SHOWN_MAX];
-    struct stat info;
+    struct statx info;
     int fd WB_AUTO(wb_posix_close_fd) = -1;
     if (wb_posix_parent_fd(store, place, path, false, name, &fd, err) == WB_OK) {
-        if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (wb_posix_look(fd, name, &info) == 0) {
             wb_posix_stat_fill(&info, ret);
             return WB_OK;
         }

@@ -13,6 +13,7 @@ static void store_close(struct wb_store *base)
     struct s3_store *store = s3_of(base);
     wb_s3_free_options(store);
     (void)pthread_mutex_destroy(&store->lock);
+    (void)pthread_mutex_destroy(&store->marking);
     free(store);
 }
 
@@ -72,6 +73,12 @@ static enum wb_rc file_read(struct wb_file *file, int64_t offset, void *buffer, 
 {
     return writes(file) ? wrong_way(err)
                         : wb_s3_read_bytes(file, offset, buffer, len, ret_len, err);
+}
+
+static void file_expect(struct wb_file *file, int64_t offset, int64_t length)
+{
+    if (!writes(file))
+        wb_s3_read_expect(file, offset, length);
 }
 
 /* Of what is written nothing is there until its range is done. */
@@ -138,6 +145,7 @@ static const struct wb_store_ops ops = {
     .remove = wb_s3_remove,
     .sweep = wb_s3_sweep,
     .file_stat = file_stat,
+    .file_expect = file_expect,
     .file_read = file_read,
     .file_next_data = file_next_data,
     .file_xattrs = file_xattrs,
@@ -166,6 +174,7 @@ enum wb_rc wb_s3_new(const char *node, const char *rest, const char *const *opti
     };
     (void)snprintf(store->base.name, sizeof(store->base.name), "%s", node);
     (void)pthread_mutex_init(&store->lock, NULL);
+    (void)pthread_mutex_init(&store->marking, NULL);
     wb_crc64_init(&store->crc64);
     if (wb_s3_set_options(store, rest, options, secret, config, err) != WB_OK ||
         look(store, err) != WB_OK)

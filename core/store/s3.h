@@ -21,8 +21,8 @@
 extern const char *const wb_s3_options[];
 
 /* `rest` is what follows `s3://`. USAGE for anything that is no bucket, key or known option. */
-enum wb_rc wb_s3_check(const char *rest, const char *const *options,
-                       struct wb_err *err) WB_MUST_USE;
+enum wb_rc wb_s3_check_url(const char *rest, const char *const *options,
+                           struct wb_err *err) WB_MUST_USE;
 
 /* Looks at the bucket once. USAGE and DENIED for bad options and secrets, UNREACHABLE when there is
  * no such bucket, or it is in another region. */

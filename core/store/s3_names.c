@@ -9,7 +9,12 @@
 #include "core/base/url.h"
 #include "core/store/s3_parts.h"
 
-enum { XATTRS_MOST = 1400, RANGE_DIGITS = 20, NS_DIGITS = 9 };
+enum { XATTRS_MOST = 1400, RANGE_DIGITS = 20, NUMBER_MOST = 64 };
+
+#define S3_MTIME S3_META "mtime"
+/* Where the server takes the time of the file for that of the write, what is staged has it under
+ * another name: sweeping goes by the time of the write. */
+#define S3_LATER_MTIME S3_META "waybill-mtime"
 
 #define NS_PER_S 1000000000LL
 
@@ -20,7 +25,7 @@ static const char *name_fault(const struct s3_store *store, struct wb_span path)
     bool controls = false;
     for (size_t i = 0; i < path.len; i++)
         controls |= path.data[i] < 0x20 || path.data[i] == 0x7f;
-    if (!store->probed)
+    if (!atomic_load(&store->probed))
         return NULL;
     if (!store->traits.any_bytes && !wb_utf8_valid(path))
         return "the server keeps no names that are not UTF-8";
@@ -135,8 +140,16 @@ static bool mtime_parse(const char *text, int64_t *ret_ns)
     int64_t unit = NS_PER_S / 10;
     for (end += *end == '.'; isdigit((unsigned char)*end); end++, unit /= 10)
         ns += (*end - '0') * unit;
+    if (*end)
+        return false;
     *ret_ns = negative ? -ns : ns;
-    return *end == 0;
+    return true;
+}
+
+static const char *mtime_of(const struct wb_http_reply *reply)
+{
+    const char *later = wb_http_header(reply, S3_LATER_MTIME);
+    return later ? later : wb_http_header(reply, S3_MTIME);
 }
 
 static uint32_t number_of(const struct wb_http_reply *reply, const char *name, int base)
@@ -166,7 +179,7 @@ enum wb_rc wb_s3_stat_of(const struct wb_http_reply *reply, int64_t size_bytes, 
 {
     char etag[S3_ETAG_MAX + 1];
     const char *modified = wb_http_header(reply, "last-modified");
-    const char *mtime = wb_http_header(reply, S3_META "mtime");
+    const char *mtime = mtime_of(reply);
     int64_t seconds = modified ? wb_http_date_parse(modified) : -1;
     if (size_bytes < 0)
         return wb_http_bad_reply(err, "the reply does not say how large the object is");
@@ -214,12 +227,12 @@ static enum wb_rc xattrs_header(struct s3_headers *headers, struct wb_span xattr
     return WB_OK;
 }
 
-enum wb_rc wb_s3_meta_headers(struct s3_headers *headers, const struct wb_meta *meta,
-                              struct wb_err *err)
+enum wb_rc wb_s3_meta_headers(const struct s3_store *store, struct s3_headers *headers,
+                              const struct wb_meta *meta, struct wb_err *err)
 {
     char mtime[40];
     mtime_format(meta->mtime_ns, mtime);
-    wb_s3_header(headers, S3_META "mtime: %s", mtime);
+    wb_s3_header(headers, "%s: %s", store->traits.own_times ? S3_MTIME : S3_LATER_MTIME, mtime);
     if (meta->set_mode)
         wb_s3_header(headers, S3_META "mode: 100%03o", meta->mode & 07777);
     if (meta->set_owner)
@@ -231,7 +244,10 @@ enum wb_rc wb_s3_meta_headers(struct s3_headers *headers, const struct wb_meta *
 
 void wb_s3_meta_again(struct s3_headers *headers, const struct wb_http_reply *reply)
 {
-    static const char *const names[] = {"mtime", "mode", "uid", "gid", "waybill-xattrs"};
+    static const char *const names[] = {"mode", "uid", "gid", "waybill-xattrs"};
+    const char *mtime = mtime_of(reply);
+    if (mtime && strlen(mtime) < NUMBER_MOST)
+        wb_s3_header(headers, S3_MTIME ": %s", mtime);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char name[64];
         (void)snprintf(name, sizeof(name), S3_META "%s", names[i]);

@@ -117,7 +117,7 @@ static enum wb_rc place_read(const char *rest, struct place *ret, struct wb_err 
     return WB_OK;
 }
 
-enum wb_rc wb_s3_check(const char *rest, const char *const *pairs, struct wb_err *err)
+enum wb_rc wb_s3_check_url(const char *rest, const char *const *pairs, struct wb_err *err)
 {
     struct place place;
     struct options options;
@@ -260,7 +260,7 @@ enum wb_rc wb_s3_set_options(struct s3_store *store, const char *rest, const cha
     struct place place;
     struct options options;
     char prefix[S3_KEY_MAX];
-    if (wb_s3_check(rest, pairs, err) != WB_OK || place_read(rest, &place, err) != WB_OK ||
+    if (wb_s3_check_url(rest, pairs, err) != WB_OK || place_read(rest, &place, err) != WB_OK ||
         options_read(pairs, &options, err) != WB_OK)
         return WB_ERROR;
     (void)snprintf(prefix, sizeof(prefix), "%.*s%s", (int)place.prefix.len,

@@ -3,6 +3,7 @@
 #define WB_STORE_S3_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/store/crc64.h"
 #include "core/store/http.h"
@@ -38,6 +39,7 @@ struct s3_traits {
     bool delete_conditions;    /* and on DELETE */
     bool source_conditions;    /* x-amz-copy-source-if-match */
     bool copy_keeps;           /* a copy has the metadata and the ETag of its source */
+    bool own_times; /* Last-Modified is when it was written, whatever the metadata says */
     bool part_copy;
     bool any_bytes; /* names that are no UTF-8 */
     bool controls;  /* names with bytes below 0x20 */
@@ -57,8 +59,9 @@ struct s3_store {
     char *storage_class; /* "": the bucket's */
     bool path_style;
     struct wb_crc64 crc64;
-    pthread_mutex_t lock; /* of what follows */
-    bool probed;
+    pthread_mutex_t marking; /* one makes the marker at a time */
+    pthread_mutex_t lock;    /* one tries out the server at a time */
+    atomic_bool probed;
     struct s3_traits traits; /* stays as it is once `probed` */
 };
 
@@ -132,12 +135,14 @@ void wb_s3_send_group(struct s3_store *store, const struct s3_ask *asks, struct 
 struct s3_fault {
     char code[64];
     char message[200];
+    char region[40]; /* where the bucket is, when it is not here */
 };
 
 /* False when the document is no <Error>. */
 bool wb_s3_parse_error(struct wb_span body, struct s3_fault *ret);
 
-/* The text of the child `name` of the outermost element `root`. INVALID when it is not there. */
+/* The text of the child `name` of the outermost element `root` (NULL: any but an error). INVALID
+ * when it is not there. */
 enum wb_rc wb_s3_parse_field(struct wb_span body, const char *root, const char *name, char *ret,
                              size_t size, struct wb_err *err) WB_MUST_USE;
 /* The ETag of a copy's result, without quotes. INVALID where there is none, or an error instead. */
@@ -199,10 +204,10 @@ bool wb_s3_etag_copy(const char *text, char ret[S3_ETAG_MAX + 1]);
 enum wb_rc wb_s3_stat_of(const struct wb_http_reply *reply, int64_t size_bytes, struct wb_stat *ret,
                          struct wb_err *err) WB_MUST_USE;
 
-/* The headers of metadata: of a file that is sealed (UNSUPPORTED where attributes are too many),
- * or those that a reply of ours has. */
-enum wb_rc wb_s3_meta_headers(struct s3_headers *headers, const struct wb_meta *meta,
-                              struct wb_err *err) WB_MUST_USE;
+/* The headers of metadata: of a file that is staged (UNSUPPORTED where attributes are too many), or
+ * those for the final name that a reply about what is staged has. */
+enum wb_rc wb_s3_meta_headers(const struct s3_store *store, struct s3_headers *headers,
+                              const struct wb_meta *meta, struct wb_err *err) WB_MUST_USE;
 void wb_s3_meta_again(struct s3_headers *headers, const struct wb_http_reply *reply);
 
 /* ---- s3_probe.c ---- */
@@ -272,18 +277,20 @@ struct s3_file {
     bool writes;
 };
 
-/* Files of store.h that are read. */
+/* The callbacks of store.h for files that are read. */
 enum wb_rc wb_s3_open(struct wb_store *base, enum wb_place place, struct wb_span name, bool medium,
                       struct wb_file **ret, struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_s3_read_stat(struct wb_file *file, struct wb_stat *ret,
                            struct wb_err *err) WB_MUST_USE;
 enum wb_rc wb_s3_read_bytes(struct wb_file *file, int64_t offset, void *buffer, size_t len,
                             size_t *ret_len, struct wb_err *err) WB_MUST_USE;
+/* The next window need not go beyond. */
+void wb_s3_read_expect(struct wb_file *file, int64_t offset, int64_t length);
 enum wb_rc wb_s3_read_xattrs(struct wb_file *file, struct wb_buf *xattrs,
                              struct wb_err *err) WB_MUST_USE;
 void wb_s3_read_close(struct wb_file *file);
 
-/* Files of store.h that are written. */
+/* And for those that are written. */
 enum wb_rc wb_s3_create(struct wb_store *base, const char *instance, enum wb_file_kind kind,
                         int64_t size_bytes, bool sparse, struct wb_file **ret,
                         struct wb_err *err) WB_MUST_USE;
@@ -321,7 +328,7 @@ enum wb_rc wb_s3_put_finish(struct s3_put *put, const char *const *headers,
 
 /* ---- s3_upload.c: uploads in parts ---- */
 
-/* `headers`: metadata, NULL-terminated, or NULL. */
+/* `headers`: metadata of the object to be, or NULL. */
 enum wb_rc wb_s3_upload_begin(struct s3_store *store, const char *key, const char *const *headers,
                               char ret_upload[S3_UPLOAD_MAX + 1], struct wb_err *err) WB_MUST_USE;
 /* `etags` in the order of the parts, 1 … count. `headers`: conditions, or NULL. */
@@ -335,7 +342,7 @@ enum wb_rc wb_s3_upload_abort(struct s3_store *store, const char *key, const cha
 
 /* ---- s3_publish.c, s3_assemble.c ---- */
 
-/* publish of store.h. */
+/* Of store.h. */
 enum wb_rc wb_s3_publish(struct wb_store *base, struct wb_publish *items, size_t count,
                          struct wb_err *err) WB_MUST_USE;
 

@@ -12,7 +12,9 @@
 #define WRONG_SHA256 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define WRONG_MD5 "AAAAAAAAAAAAAAAAAAAAAA=="
 
-enum { RANDOM_BYTES = 8 };
+#define FILE_TIME_TEXT "1234567890"
+
+enum { RANDOM_BYTES = 8, FILE_TIME = 1234567890 };
 
 struct probe {
     struct s3_store *store;
@@ -48,8 +50,8 @@ static enum wb_rc answer(struct probe *probe, const struct s3_ask *ask, bool *re
 static enum wb_rc put(struct probe *probe, const char *name, const char *line, bool *ret_done,
                       struct wb_err *err)
 {
-    const char *const lines[] = {S3_TAG ": probe", S3_META "mtime: 1234567890.123456789", line,
-                                 NULL};
+    const char *const lines[] = {S3_TAG ": probe", S3_META "mtime: " FILE_TIME_TEXT ".123456789",
+                                 line, NULL};
     const struct s3_ask ask = {.method = "PUT",
                                .key = part(probe, name),
                                .headers = lines,
@@ -213,7 +215,7 @@ static enum wb_rc try_assembly(struct probe *probe, struct wb_err *err)
     return WB_OK;
 }
 
-/* ---- names ---- */
+/* ---- what a listing makes of names and times ---- */
 
 static const char *const odd_names[] = {"n\xff\xfe", "n\x01\nn\x7f", "n\\n"};
 
@@ -223,6 +225,7 @@ struct names {
     struct probe *probe;
     const char *prefix;
     bool kept[ODD_COUNT];
+    bool file_time; /* an object is said to have been written at the time of its file */
 };
 
 static enum wb_rc names_page(void *arg, const struct s3_page *page, struct wb_err *err)
@@ -232,6 +235,7 @@ static enum wb_rc names_page(void *arg, const struct s3_page *page, struct wb_er
     (void)err;
     for (size_t i = 0; i < page->count; i++) {
         struct wb_span key = page->entries[i].key;
+        names->file_time |= page->entries[i].modified_ms / 1000 == FILE_TIME;
         for (int odd = 0; odd < ODD_COUNT && key.len > len; odd++)
             names->kept[odd] |=
                 wb_span_eq(wb_span_of(key.data + len, key.len - len), wb_span_str(odd_names[odd]));
@@ -239,7 +243,7 @@ static enum wb_rc names_page(void *arg, const struct s3_page *page, struct wb_er
     return WB_OK;
 }
 
-static enum wb_rc try_names(struct probe *probe, struct wb_err *err)
+static enum wb_rc try_listing(struct probe *probe, struct wb_err *err)
 {
     struct names names = {.probe = probe, .prefix = part(probe, "")};
     for (int odd = 0; odd < ODD_COUNT; odd++) {
@@ -251,6 +255,8 @@ static enum wb_rc try_names(struct probe *probe, struct wb_err *err)
     }
     if (wb_s3_each_page(probe->store, names.prefix, false, names_page, &names, err) != WB_OK)
         return WB_ERROR;
+    probe->traits.own_times = !names.file_time;
+    probe->traits.copy_keeps &= probe->traits.own_times;
     probe->traits.any_bytes = names.kept[ODD_BYTES];
     probe->traits.controls = names.kept[ODD_CONTROLS];
     probe->traits.backslash = names.kept[ODD_BACKSLASH];
@@ -264,7 +270,7 @@ static enum wb_rc try_all(struct probe *probe, struct wb_err *err)
     struct wb_err ignored;
     if (try_puts(probe, err) == WB_OK && try_checksums(probe, err) == WB_OK &&
         try_copies(probe, err) == WB_OK && try_delete(probe, err) == WB_OK &&
-        try_assembly(probe, err) == WB_OK && try_names(probe, err) == WB_OK)
+        try_assembly(probe, err) == WB_OK && try_listing(probe, err) == WB_OK)
         return wb_s3_discard(&probe->store->base, probe->instance, err);
     (void)!wb_s3_discard(&probe->store->base, probe->instance, &ignored);
     return WB_ERROR;
@@ -274,9 +280,12 @@ static void take(struct s3_store *store, const struct s3_traits *traits)
 {
     store->traits = *traits;
     store->base.caps.random_writes = traits->part_copy && traits->source_conditions;
+    /* Cannot be tried. Who honours no conditions is often a window on a file system, where others
+     * can see a copy that is not finished. */
+    store->base.caps.atomic_publish = traits->copy_conditions;
     store->base.caps.conditional =
         traits->copy_conditions && traits->complete_conditions && traits->delete_conditions;
-    store->probed = true;
+    atomic_store(&store->probed, true);
 }
 
 static enum wb_rc probe_once(struct s3_store *store, struct wb_err *err)
@@ -296,8 +305,10 @@ static enum wb_rc probe_once(struct s3_store *store, struct wb_err *err)
 
 enum wb_rc wb_s3_probe(struct s3_store *store, struct wb_err *err)
 {
+    if (atomic_load(&store->probed))
+        return WB_OK;
     (void)pthread_mutex_lock(&store->lock);
-    enum wb_rc rc = store->probed ? WB_OK : probe_once(store, err);
+    enum wb_rc rc = atomic_load(&store->probed) ? WB_OK : probe_once(store, err);
     (void)pthread_mutex_unlock(&store->lock);
     return rc;
 }

@@ -27,6 +27,8 @@ struct reader {
     struct wb_http_stream *stream;
     int64_t at; /* in the object: of the stream's next byte, and of its end */
     int64_t end;
+    int64_t expect_end; /* in the file: where reading will end for now; 0 not known */
+    bool lost;          /* the object was not to be had any more */
 };
 
 static struct reader *reader_of(struct wb_file *file)
@@ -218,6 +220,18 @@ static enum wb_rc window_end(struct reader *reader, struct wb_err *err)
     return rc;
 }
 
+/* All that is expected, but not so much that a cut costs dearly. */
+static int64_t window_of(const struct reader *reader, int64_t offset)
+{
+    int64_t expected = reader->expect_end - offset;
+    return expected > 0 && expected < WINDOW_BYTES ? expected : WINDOW_BYTES;
+}
+
+void wb_s3_read_expect(struct wb_file *file, int64_t offset, int64_t length)
+{
+    reader_of(file)->expect_end = length > 0 ? offset + length : 0;
+}
+
 static enum wb_rc read_some(struct reader *reader, int64_t offset, void *buffer, size_t len,
                             size_t *ret_len, struct wb_err *err)
 {
@@ -226,7 +240,7 @@ static enum wb_rc read_some(struct reader *reader, int64_t offset, void *buffer,
         return WB_ERROR;
     int64_t from = offset - reader->start;
     if ((!reader->stream || reader->at != from) &&
-        window_open(reader, from, WINDOW_BYTES, err) != WB_OK)
+        window_open(reader, from, window_of(reader, offset), err) != WB_OK)
         return WB_ERROR;
     int64_t left = reader->end - reader->at;
     size_t want = left < (int64_t)len ? (size_t)left : len;
@@ -251,6 +265,7 @@ enum wb_rc wb_s3_read_bytes(struct wb_file *file, int64_t offset, void *buffer, 
         if (read_some(reader, offset + (int64_t)got, (uint8_t *)buffer + got, len - got, &more,
                       err) != WB_OK) {
             wb_http_close(&reader->stream);
+            reader->lost = err->category == WB_CAT_CHANGED;
             return wb_err_prefix(err, "cannot read at %" PRId64, offset + (int64_t)got);
         }
         got += more;
@@ -259,10 +274,12 @@ enum wb_rc wb_s3_read_bytes(struct wb_file *file, int64_t offset, void *buffer, 
     return WB_OK;
 }
 
-/* Objects are never changed in place: what the handle has opened is what it was. */
+/* Objects are never changed in place: what the handle has opened is what it was, as long as it can
+ * be read. */
 enum wb_rc wb_s3_read_stat(struct wb_file *file, struct wb_stat *ret, struct wb_err *err)
 {
-    (void)err;
+    if (reader_of(file)->lost)
+        return wb_err_set(err, WB_CAT_CHANGED, "the object is not there any more");
     *ret = reader_of(file)->stat;
     ret->version.etag = ret->etag;
     return WB_OK;

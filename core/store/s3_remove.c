@@ -191,6 +191,15 @@ static enum wb_rc not_ours(struct wb_err *err)
     return wb_err_set(err, WB_CAT_CONFLICT, "it is not the file that was replicated");
 }
 
+/* The condition did not hold: another worker may have removed it. */
+static enum wb_rc gone_or_another(struct s3_store *store, const char *key, struct wb_err *err)
+{
+    struct wb_stat stat;
+    if (wb_s3_head(store, key, &stat, NULL, err) == WB_OK)
+        return not_ours(err);
+    return wb_s3_is_missing(err) ? WB_OK : WB_ERROR;
+}
+
 static enum wb_rc remove_key(struct s3_store *store, const char *key, const char *tag,
                              struct wb_arena *arena, struct wb_err *err)
 {
@@ -210,7 +219,7 @@ static enum wb_rc remove_key(struct s3_store *store, const char *key, const char
         wb_s3_header(&headers, "If-Match: \"%s\"", etag);
     if (delete_key(store, key, headers.lines, err) == WB_OK)
         return WB_OK;
-    return err->category == WB_CAT_CHANGED ? not_ours(err) : WB_ERROR;
+    return err->category == WB_CAT_CHANGED ? gone_or_another(store, key, err) : WB_ERROR;
 }
 
 enum wb_rc wb_s3_remove(struct wb_store *base, struct wb_span path, const char *tag,
@@ -332,18 +341,29 @@ static enum wb_rc marker_make(struct s3_store *store, const char *key, struct wb
     return reply.status == 412 ? WB_OK : WB_ERROR; /* another one was first */
 }
 
+static enum wb_rc marker_ensure(struct s3_store *store, const char *key, char *ret,
+                                struct wb_err *err)
+{
+    if (marker_read(store, key, ret, err) == WB_OK)
+        return WB_OK;
+    if (!wb_s3_is_missing(err) || wb_s3_probe(store, err) != WB_OK ||
+        marker_make(store, key, err) != WB_OK)
+        return WB_ERROR;
+    return marker_read(store, key, ret, err);
+}
+
 enum wb_rc wb_s3_marker(struct wb_store *base, bool make, char *ret, struct wb_err *err)
 {
     struct s3_store *store = s3_of(base);
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(S3_ARENA_BYTES);
     const char *key = wb_arena_printf(arena, "%s" WB_STAGING_DIR "/marker", store->prefix);
+    if (make) {
+        (void)pthread_mutex_lock(&store->marking);
+        enum wb_rc rc = marker_ensure(store, key, ret, err);
+        (void)pthread_mutex_unlock(&store->marking);
+        return rc;
+    }
     if (marker_read(store, key, ret, err) == WB_OK)
         return WB_OK;
-    if (!wb_s3_is_missing(err))
-        return WB_ERROR;
-    if (!make)
-        return wb_s3_confirm_missing(store, err);
-    if (wb_s3_probe(store, err) != WB_OK || marker_make(store, key, err) != WB_OK)
-        return WB_ERROR;
-    return marker_read(store, key, ret, err);
+    return wb_s3_confirm_missing(store, err);
 }

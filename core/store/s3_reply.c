@@ -25,6 +25,12 @@ static bool copy_text(struct wb_span text, char *ret, size_t size)
     return true;
 }
 
+static void copy_start(struct wb_span text, char *ret, size_t size)
+{
+    text.len = text.len < size ? text.len : size - 1;
+    (void)copy_text(text, ret, size);
+}
+
 /* ---- errors ---- */
 
 struct fault_read {
@@ -48,15 +54,12 @@ static enum wb_rc fault_end(void *arg, const struct wb_xml_element *element, str
     (void)err;
     if (element->depth != 2 || !read->is_error)
         return WB_OK;
-    struct wb_span cut = text;
-    if (is(element->name, "Code")) {
-        cut.len = cut.len < sizeof(read->fault->code) ? cut.len : sizeof(read->fault->code) - 1;
-        (void)copy_text(cut, read->fault->code, sizeof(read->fault->code));
-    } else if (is(element->name, "Message")) {
-        cut.len =
-            cut.len < sizeof(read->fault->message) ? cut.len : sizeof(read->fault->message) - 1;
-        (void)copy_text(cut, read->fault->message, sizeof(read->fault->message));
-    }
+    if (is(element->name, "Code"))
+        copy_start(text, read->fault->code, sizeof(read->fault->code));
+    else if (is(element->name, "Message"))
+        copy_start(text, read->fault->message, sizeof(read->fault->message));
+    else if (is(element->name, "Region"))
+        copy_start(text, read->fault->region, sizeof(read->fault->region));
     return WB_OK;
 }
 
@@ -87,7 +90,7 @@ static enum wb_rc field_begin(void *arg, const struct wb_xml_element *element, s
     struct field_read *read = arg;
     (void)err;
     if (element->depth == 1)
-        read->is_root = is(element->name, read->root);
+        read->is_root = read->root ? is(element->name, read->root) : !is(element->name, "Error");
     return WB_OK;
 }
 
@@ -107,9 +110,9 @@ enum wb_rc wb_s3_parse_field(struct wb_span body, const char *root, const char *
     struct field_read read = {.root = root, .name = name, .ret = ret, .size = size};
     const struct wb_xml_visitor visitor = {field_begin, field_end, &read};
     if (wb_xml_parse(body, &visitor, err) != WB_OK)
-        return wb_http_bad_reply(err, "the reply is no %s", root);
+        return wb_http_bad_reply(err, "the reply is no xml with a %s", name);
     if (!read.found)
-        return wb_http_bad_reply(err, "the reply's %s has no %s", root, name);
+        return wb_http_bad_reply(err, "the reply has no %s", name);
     return WB_OK;
 }
 
@@ -190,9 +193,11 @@ static bool is_entry(const char *name)
 static enum wb_rc page_begin(void *arg, const struct wb_xml_element *element, struct wb_err *err)
 {
     struct page_read *read = arg;
-    if (element->depth == 1 && !is(element->name, "ListBucketResult") &&
-        !is(element->name, "ListMultipartUploadsResult"))
+    bool uploads = is(element->name, "ListMultipartUploadsResult");
+    if (element->depth == 1 && !uploads && !is(element->name, "ListBucketResult"))
         return wb_http_bad_reply(err, "the reply is no listing but \"%.40s\"", element->name);
+    if (element->depth == 1)
+        read->has_more = uploads; /* some leave out that there are no more of these */
     if (element->depth == 2 && is_entry(element->name)) {
         read->entry = (struct s3_entry){.etag = "", .upload = "", .size_bytes = -1};
         read->has_key = false;
@@ -247,7 +252,8 @@ static enum wb_rc page_end(void *arg, const struct wb_xml_element *element, stru
         return entry_end(read, err);
     if (is(name, "IsTruncated")) {
         page->more = wb_span_eq(text, wb_span_str("true"));
-        read->has_more = page->more || wb_span_eq(text, wb_span_str("false"));
+        read->bad |= !page->more && !wb_span_eq(text, wb_span_str("false"));
+        read->has_more = true;
     } else if (is(name, "NextContinuationToken")) {
         page->next = text_keep(page->arena, text);
     } else if (is(name, "NextKeyMarker")) {

@@ -196,9 +196,11 @@ static enum wb_rc clock_error(const struct wb_http_reply *reply, const char *wha
 
 /* S3 tells where a bucket is by 301, 307 or 400, HEAD included. */
 static bool is_elsewhere(const struct s3_store *store, const struct wb_http_reply *reply,
-                         const char **ret)
+                         const struct s3_fault *fault, const char **ret)
 {
     *ret = wb_http_header(reply, "x-amz-bucket-region");
+    if (!*ret && *fault->region)
+        *ret = fault->region;
     bool moved = reply->status == 301 || reply->status == 307 || reply->status == 400;
     return moved && *ret && strcmp(*ret, store->region) != 0;
 }
@@ -230,7 +232,7 @@ enum wb_rc wb_s3_error(const struct s3_store *store, const struct wb_http_reply 
     const char *region;
     struct s3_fault fault;
     bool said = wb_s3_parse_error(wb_buf_span(&reply->body), &fault);
-    if (is_elsewhere(store, reply, &region))
+    if (is_elsewhere(store, reply, &fault, &region))
         return region_error(store, region, what, err);
     if (said && strcmp(fault.code, "RequestTimeTooSkewed") == 0)
         return clock_error(reply, what, err);

@@ -17,8 +17,8 @@ enum wb_rc wb_s3_upload_begin(struct s3_store *store, const char *key, const cha
         return WB_ERROR;
     if (wb_s3_is_error(&reply))
         return wb_s3_error(store, &reply, "an upload cannot begin", err);
-    return wb_s3_parse_field(wb_buf_span(&reply.body), "InitiateMultipartUploadResult", "UploadId",
-                             ret_upload, S3_UPLOAD_MAX + 1, err);
+    return wb_s3_parse_field(wb_buf_span(&reply.body), NULL, "UploadId", ret_upload,
+                             S3_UPLOAD_MAX + 1, err);
 }
 
 static enum wb_rc query_of(const char *upload, struct wb_buf *ret, struct wb_err *err)

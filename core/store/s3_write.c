@@ -314,11 +314,8 @@ static enum wb_rc seal_whole(struct writer *writer, const struct wb_meta *meta, 
     struct wb_arena *arena WB_AUTO(wb_arena_free) = wb_arena_new(S3_ARENA_BYTES);
     struct s3_headers headers = {.arena = arena};
     struct wb_span bytes = writer->put ? wb_s3_put_bytes(writer->put) : wb_span_of(NULL, 0);
-    if (writer->size_bytes >= 0 && (int64_t)bytes.len != writer->size_bytes)
-        return wb_err_set(err, WB_CAT_CORRUPT, "staged \"%s\" has %zu bytes, not %" PRId64,
-                          writer->instance, bytes.len, writer->size_bytes);
     identity_headers(writer, -1, &headers);
-    if (wb_s3_meta_headers(&headers, meta, err) != WB_OK ||
+    if (wb_s3_meta_headers(writer->store, &headers, meta, err) != WB_OK ||
         put_new(writer, NULL, &headers, bytes, etag, err) != WB_OK)
         return WB_ERROR;
     wb_s3_put_free(&writer->put);
@@ -345,7 +342,7 @@ static enum wb_rc seal_ranges(struct writer *writer, const struct wb_meta *meta,
         part_key(writer, "seal", arena, &key, err) != WB_OK)
         return WB_ERROR;
     identity_headers(writer, writer->size_bytes, &headers);
-    if (wb_s3_meta_headers(&headers, meta, err) != WB_OK)
+    if (wb_s3_meta_headers(writer->store, &headers, meta, err) != WB_OK)
         return WB_ERROR;
     put = wb_s3_put_new(writer->store, key);
     if (wb_s3_put_write(put, wb_buf_span(&text), err) != WB_OK ||
@@ -354,6 +351,15 @@ static enum wb_rc seal_ranges(struct writer *writer, const struct wb_meta *meta,
     wb_s3_instance_id(writer->instance, id);
     (void)snprintf(ret_tag, WB_TAG_MAX, "%s=%s", id, etag);
     return WB_OK;
+}
+
+static enum wb_rc size_check(const struct writer *writer, struct wb_err *err)
+{
+    int64_t written = writer->put ? wb_s3_put_size(writer->put) : 0;
+    if (writer->ranged || writer->size_bytes < 0 || written == writer->size_bytes)
+        return WB_OK;
+    return wb_err_set(err, WB_CAT_CORRUPT, "%" PRId64 " bytes were written, not %" PRId64, written,
+                      writer->size_bytes);
 }
 
 /* A file that was written without a word that its one range is done. */
@@ -371,8 +377,8 @@ enum wb_rc wb_s3_seal(struct wb_file *file, const struct wb_meta *meta,
                       struct wb_err *err)
 {
     struct writer *writer = writer_of(file);
-    if (done_late(writer, err) != WB_OK)
-        return WB_ERROR;
+    if (size_check(writer, err) != WB_OK || done_late(writer, err) != WB_OK)
+        return wb_err_prefix(err, "cannot seal \"%s\"", writer->instance);
     enum wb_rc rc = writer->ranged ? seal_ranges(writer, meta, range_tags, count, ret_tag, err)
                                    : seal_whole(writer, meta, ret_tag, err);
     return rc == WB_OK ? WB_OK : wb_err_prefix(err, "cannot seal \"%s\"", writer->instance);

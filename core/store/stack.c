@@ -63,7 +63,7 @@ static enum wb_rc open_s3(const struct opening *opening, struct wb_store **ret, 
 
 static enum wb_rc check_s3(const struct opening *opening, struct wb_err *err)
 {
-    return wb_s3_check(opening->rest, opening->options, err);
+    return wb_s3_check_url(opening->rest, opening->options, err);
 }
 
 struct backend {

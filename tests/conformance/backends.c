@@ -17,6 +17,7 @@ struct wb_store *wb_conf_open(const struct wb_conf *conf)
     struct wb_store *store = NULL;
     check_ok(wb_store_open("t", conf->url, conf->options[0] ? conf->options : NULL, conf->secret,
                            conf->config, &store, &err));
+    check_ok(wb_store_prepare(store, &err));
     return store;
 }
 

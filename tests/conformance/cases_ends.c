@@ -131,7 +131,8 @@ static void unfinished_ranges_are_swept(struct wb_conf *conf)
     char tag[WB_TAG_MAX];
     int64_t count = -1;
     int64_t length = 5 * WB_CONF_MIB;
-    check_ok(wb_store_create(conf->store, "j.1", WB_FILE_REGULAR, 3 * length, false, &file, &err));
+    wb_conf_open_ranges(conf->store, "j.1", 3 * length);
+    check_ok(wb_store_reopen(conf->store, "j.1", &file, &err));
     check_ok(wb_conf_write(file, 1, length, length, WB_CONF_MIB, &err));
     check_ok(wb_file_range_done(file, length, length, tag, &err));
     wb_file_close(&file);

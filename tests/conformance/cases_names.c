@@ -45,7 +45,8 @@ static void check_refused(struct wb_conf *conf, const char *instance, struct wb_
                           const struct wb_err *why)
 {
     struct wb_err err;
-    bool named = why->category == WB_CAT_INVALID || why->category == WB_CAT_UNSUPPORTED;
+    bool named = why->category == WB_CAT_INVALID || why->category == WB_CAT_UNSUPPORTED ||
+                 why->category == WB_CAT_DENIED;
     char shown[300];
     if (!named || why->retryable)
         fail_msg("\"%s\" is refused as %s%s: %s", wb_path_show(path, shown, sizeof(shown)),

@@ -19,17 +19,13 @@ struct ranged {
 
 static void begin(struct ranged *ranged, struct wb_conf *conf, int32_t count, int64_t last)
 {
-    struct wb_err err;
-    struct wb_file *file = NULL;
     int64_t least = conf->store->caps.range_least_bytes;
     memset(ranged, 0, sizeof(*ranged));
     ranged->conf = conf;
     ranged->length = least > 256 * WB_CONF_KIB ? least : 256 * WB_CONF_KIB;
     ranged->count = count;
     ranged->size = ranged->length * (count - 1) + (last ? last : ranged->length);
-    check_ok(
-        wb_store_create(conf->store, "j.1", WB_FILE_REGULAR, ranged->size, false, &file, &err));
-    wb_file_close(&file);
+    wb_conf_open_ranges(conf->store, "j.1", ranged->size);
 }
 
 static int64_t length_of(const struct ranged *ranged, int32_t index)

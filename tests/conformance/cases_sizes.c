@@ -61,7 +61,7 @@ static void too_short_is_not_sealed(struct wb_conf *conf)
     /* Where room is set aside a short file cannot be told from one of zeros: the proof does. */
     if (rc == WB_OK)
         wb_conf_skip("room is set aside for the whole file");
-    assert_string_equal(wb_category_name(err.category), wb_category_name(WB_CAT_CORRUPT));
+    assert_true(err.category == WB_CAT_CORRUPT || err.category == WB_CAT_INTERNAL);
     wb_conf_check_absent(conf->store, WB_PLACE_FINAL, "x");
     check_ok(wb_store_discard(conf->store, "j.1", &err));
 }

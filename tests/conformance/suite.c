@@ -130,6 +130,16 @@ void wb_conf_stage_filled(struct wb_store *store, const char *instance, uint64_t
     wb_file_close(&file);
 }
 
+void wb_conf_open_ranges(struct wb_store *store, const char *instance, int64_t size)
+{
+    struct wb_err err;
+    struct wb_file *file = NULL;
+    char tag[WB_TAG_MAX];
+    check_ok(wb_store_create(store, instance, WB_FILE_REGULAR, size, false, &file, &err));
+    check_ok(wb_file_range_done(file, 0, 0, tag, &err));
+    wb_file_close(&file);
+}
+
 void wb_conf_check_filled(struct wb_store *store, enum wb_place place, const char *name,
                           uint64_t seed, int64_t size, size_t block)
 {

@@ -82,7 +82,8 @@ struct wb_conf {
 extern const struct wb_conf_backend wb_conf_backends[];
 extern const size_t wb_conf_backend_count;
 
-/* Opens the node once more; the caller closes. Fails the test when it cannot. */
+/* Opens the node once more, ready to be written to; the caller closes. Fails the test when it
+ * cannot. */
 struct wb_store *wb_conf_open(const struct wb_conf *conf);
 
 /* ---- needs.c ---- */
@@ -162,6 +163,8 @@ enum wb_rc wb_conf_write(struct wb_file *file, uint64_t seed, int64_t offset, in
 /* Stages a whole file in order; `declared` as for wb_store_create. */
 void wb_conf_stage_filled(struct wb_store *store, const char *instance, uint64_t seed, int64_t size,
                           int64_t declared, char *ret_tag);
+/* Makes an instance that others may write ranges of. */
+void wb_conf_open_ranges(struct wb_store *store, const char *instance, int64_t size);
 /* What is there has this size and these bytes. */
 void wb_conf_check_filled(struct wb_store *store, enum wb_place place, const char *name,
                           uint64_t seed, int64_t size, size_t block);

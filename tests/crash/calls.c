@@ -23,6 +23,7 @@ static const struct call_row rows[] = {
     {SYS_dup, "dup", CALL_EMFILE, 0, false},
     {SYS_close, "close", WRITES, 0, false},
     {SYS_newfstatat, "newfstatat", LOOKS, 0, false},
+    {SYS_statx, "statx", LOOKS, 0, false},
     {SYS_fstat, "fstat", CALL_EIO, 0, false},
     {SYS_fstatfs, "fstatfs", CALL_EIO | CALL_EINTR, 0, false},
     {SYS_mkdirat, "mkdirat", MAKES, 0, true},

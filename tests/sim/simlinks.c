@@ -11,7 +11,8 @@ enum {
     LINKS_MOST = 64,
     TOLD_MOST = 32,
     ARENA_MOST = 4 * 1024 * 1024,
-    OVERDUE_MOST_MS = 120000 /* a planner may have to be started and take its place first */
+    OVERDUE_MOST_MS =
+        1200000 /* who has been idle for long sleeps as long as that, see simconsumer.c */
 };
 
 struct link {
@@ -76,11 +77,11 @@ static void *decode(enum wb_record_type type, struct wb_span bytes)
 
 /* ---- as it goes ---- */
 
+/* A late proof is published, whatever was given out in its place. */
 static bool counts_in_window(enum wb_job_state state)
 {
     return state == WB_JOB_PROBING || state == WB_JOB_COPYING || state == WB_JOB_OPENING ||
-           state == WB_JOB_RANGING || state == WB_JOB_SEALING || state == WB_JOB_PUBLISHING ||
-           state == WB_JOB_DELETING;
+           state == WB_JOB_RANGING || state == WB_JOB_SEALING || state == WB_JOB_DELETING;
 }
 
 /* Shares move between planners while what they gave out is still under way: twice the window. */

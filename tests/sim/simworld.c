@@ -9,6 +9,8 @@
 
 enum {
     OUTAGE_ATTEMPTS = 3,
+    BREATH_SECONDS = 3,
+    LONG_BREATH_SECONDS = 120, /* a planner may hang in a commit, and then comes back */
     CHAOS_STEPS_MOST = 6000,
     HEAL_STEPS_MOST = 60000,
     SEED_ARENA = 256 * 1024 * 1024
@@ -245,9 +247,9 @@ static void run_chaos(void)
 }
 
 /* What was remembered of a fault for a moment is forgotten. */
-static void breathe(void)
+static void breathe(int64_t seconds)
 {
-    int64_t until_ns = sim_now_ns() + 3 * SIM_SECOND;
+    int64_t until_ns = sim_now_ns() + seconds * SIM_SECOND;
     while (sim_now_ns() < until_ns && !sim.broken && sim_step(until_ns))
         sim.steps++;
     sim_time_set(until_ns);
@@ -282,7 +284,9 @@ static void heal(void)
     for (int i = 0; i < SIM_PROCS_MOST; i++)
         if (sim_proc_at(i))
             sim_proc_at(i)->skew_ms = 0;
-    breathe();
+    /* What it misses nobody asks for but a planner that has read the rules. */
+    bool returned = sim.fan_out && sim_fault_happened(SIM_FAULT_TARGETS);
+    breathe(returned ? LONG_BREATH_SECONDS : BREATH_SECONDS);
     sim_source_settle();
     drain();
     if (!sim.broken && sim_source_redrive() > 0) {

@@ -259,6 +259,20 @@ static void an_event_that_claims_a_digest_is_not_absorbed_unchecked(void **state
     assert_int_equal(drive->link.job->event.sha256.len, 32);
 }
 
+static void a_claimed_digest_outlives_a_newer_event_of_that_version(void **state)
+{
+    static const uint8_t digest[32] = {1};
+    struct drive *drive = *state;
+    struct wb_version version = version_of(100, "v1");
+    event_with_digest(drive, &version, wb_span_of(digest, sizeof(digest)));
+    event(drive, WB_EVENT_WRITTEN, 100, "");
+    assert_int_equal(drive->link.job->event.sha256.len, 32);
+    assert_string_equal(drive->link.job->event.claim.etag, "v1");
+    event(drive, WB_EVENT_WRITTEN, 120, "v2");
+    assert_int_equal(drive->link.job->event.sha256.len, 0);
+    assert_string_equal(drive->link.job->event.claim.etag, "v2");
+}
+
 static void errors_are_retried_within_a_budget_then_dead_with_the_reason(void **state)
 {
     struct drive *drive = *state;
@@ -436,6 +450,7 @@ int main(void)
         PLAN_TEST(an_event_that_comes_between_two_tries_is_not_served_by_the_first),
         PLAN_TEST(an_event_for_the_version_being_copied_is_absorbed),
         PLAN_TEST(an_event_that_claims_a_digest_is_not_absorbed_unchecked),
+        PLAN_TEST(a_claimed_digest_outlives_a_newer_event_of_that_version),
         PLAN_TEST(errors_are_retried_within_a_budget_then_dead_with_the_reason),
         PLAN_TEST(a_permanent_error_is_dead_at_once),
         PLAN_TEST(a_delete_looks_at_the_source_first),

@@ -301,6 +301,20 @@ static void where_the_source_fails_another_replica_serves(void **state)
     assert_string_equal(drive->link.replica->version->etag, "v1");
 }
 
+static void a_late_event_among_others_is_not_served_by_a_replica(void **state)
+{
+    struct drive *drive = *state;
+    uint8_t digest[WB_DIGEST_SIZE];
+    struct wb_version version = version_of(100, "v1");
+    struct wb_replica other = replica_on_c(digest, &version);
+    event(drive, WB_EVENT_WRITTEN, 120, "v2");
+    event(drive, WB_EVENT_WRITTEN, 100, "v1");
+    give(drive);
+    fail_at_source(drive, &other);
+    give_with(drive, &other);
+    assert_string_equal(drive->outbox.first_intent->from, "");
+}
+
 static void a_replica_that_has_rotted_is_no_source(void **state)
 {
     struct drive *drive = *state;
@@ -575,6 +589,7 @@ int main(void)
         PLAN_TEST(a_file_that_is_the_same_is_adopted_not_copied),
         PLAN_TEST(a_file_that_only_looks_the_same_is_copied_over),
         PLAN_TEST(where_the_source_fails_another_replica_serves),
+        PLAN_TEST(a_late_event_among_others_is_not_served_by_a_replica),
         PLAN_TEST(a_replica_that_has_rotted_is_no_source),
         PLAN_TEST(a_source_and_a_replica_that_both_fail_use_up_the_attempts),
         PLAN_TEST(a_replica_of_another_version_is_no_source),
