@@ -92,8 +92,7 @@ static bool is_final(const struct model *model, pid_t pid, uint64_t fd)
     return strncmp(place, staging, strlen(staging)) != 0;
 }
 
-/* A name was made in a folder: under a final one, or the marker's, only what is on the
- * medium may be. */
+/* A name was made in a folder: under a final one only what is on the medium may be. */
 static void named(struct model *model, pid_t pid, uint64_t folder, uint64_t name_at,
                   const char *call)
 {
@@ -101,7 +100,7 @@ static void named(struct model *model, pid_t pid, uint64_t folder, uint64_t name
     struct stat info;
     is_unsynced(model, pid, folder);
     if (!read_name(pid, name_at, name) || !stat_in(pid, folder, name, &info) ||
-        !(is_final(model, pid, folder) || strcmp(name, "marker") == 0))
+        !is_final(model, pid, folder))
         return;
     const struct model_node *node = find(model, info.st_ino);
     if (!node || S_ISLNK(info.st_mode) || S_ISDIR(info.st_mode) || !(node->unsynced || node->lost))
