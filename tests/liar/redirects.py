@@ -1,5 +1,5 @@
-"""Lies about where to ask: other hosts, other schemes, circles; and who asks for secrets. Enters them
-into the table."""
+"""Lies about where to ask: other hosts, other schemes, circles; and who asks for secrets. Enters
+them into the table."""
 
 import time
 
@@ -7,6 +7,7 @@ from names import ANY, lie
 
 # A redirect that is followed may end where there is another file, or none.
 OTHER = "changed invalid unreachable"
+
 
 def redirect(status, place):
     def answer(turn):
