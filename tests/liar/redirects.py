@@ -8,6 +8,7 @@ from names import ANY, lie
 # A redirect that is followed may end where there is another file, or none.
 OTHER = "changed invalid unreachable"
 
+
 def redirect(status, place):
     def answer(turn):
         text = place(turn)

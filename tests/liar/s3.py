@@ -331,8 +331,10 @@ class S3:
         query = request.query
         prefix = query.get("prefix", "").encode("latin-1")
         after = query.get("start-after", "").encode("latin-1")
-        if query.get("continuation-token"):
-            after = bytes.fromhex(query["continuation-token"])
+        token = query.get("continuation-token", "")
+        if not re.fullmatch("([0-9a-f]{2})*", token):
+            return error("InvalidRequest")
+        after = bytes.fromhex(token) or after
         split = query.get("delimiter", "").encode("latin-1")
         most = min(int(query.get("max-keys") or 1000), honest.PAGE)
         rows, last, more = [], b"", False
