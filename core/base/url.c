@@ -54,11 +54,11 @@ enum wb_rc wb_url_unescape(struct wb_buf *buf, struct wb_span text, struct wb_er
     if (wb_buf_reserve(buf, text.len, err) != WB_OK)
         return WB_ERROR;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] != '%') {
+        if (text.data[i] != '%' && text.data[i]) {
             buf->data[buf->len++] = text.data[i];
             continue;
         }
-        int byte = byte_of(text, i);
+        int byte = text.data[i] ? byte_of(text, i) : -1;
         if (byte < 0) {
             buf->len = before;
             return wb_err_set(err, WB_CAT_INVALID, "bad escape at byte %zu of a URL", i);

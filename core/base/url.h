@@ -8,8 +8,8 @@
 /* Appends; `/` stays as it is with `keep_slashes`. */
 enum wb_rc wb_url_escape(struct wb_buf *buf, struct wb_span bytes, bool keep_slashes,
                          struct wb_err *err) WB_MUST_USE;
-/* Appends the bytes that `text` stands for. INVALID for a `%` without two hex digits and for %00.
- */
+/* Appends the bytes that `text` stands for. INVALID for a `%` without two hex digits, for
+ * %00 and for a NUL. */
 enum wb_rc wb_url_unescape(struct wb_buf *buf, struct wb_span text, struct wb_err *err) WB_MUST_USE;
 
 #endif

@@ -69,7 +69,6 @@ static enum wb_rc check_s3(const struct opening *opening, struct wb_err *err)
 struct backend {
     const char *scheme;
     const char *const *options; /* that it knows, NULL-terminated */
-    bool secret;                /* it has a use for one */
     enum wb_rc (*check)(const struct opening *opening, struct wb_err *err);
     enum wb_rc (*open)(const struct opening *opening, struct wb_store **ret, struct wb_err *err);
 };
@@ -77,11 +76,11 @@ struct backend {
 static const char *const no_options[] = {NULL};
 
 static const struct backend backends[] = {
-    {"file://", no_options, false, check_file, open_file},
-    {"http://", wb_dav_options, true, check_dav, open_dav},
-    {"https://", wb_dav_options, true, check_dav, open_dav},
-    {"mem://", no_options, false, check_mem, open_mem},
-    {"s3://", wb_s3_options, true, check_s3, open_s3},
+    {"file://", no_options, check_file, open_file},
+    {"http://", wb_dav_options, check_dav, open_dav},
+    {"https://", wb_dav_options, check_dav, open_dav},
+    {"mem://", no_options, check_mem, open_mem},
+    {"s3://", wb_s3_options, check_s3, open_s3},
 };
 
 static const struct backend *backend_of(const char *url, struct wb_err *err)
@@ -123,8 +122,6 @@ static enum wb_rc find(struct opening *opening, const struct backend **ret, stru
     const struct backend *backend = backend_of(opening->url, err);
     if (!backend || options_check(backend, opening->options, err) != WB_OK)
         return WB_ERROR;
-    if (opening->secret && *opening->secret && !backend->secret)
-        return wb_err_set(err, WB_CAT_USAGE, "%s has no use for a secret", backend->scheme);
     opening->rest = opening->url + strlen(backend->scheme);
     *ret = backend;
     return backend->check(opening, err);

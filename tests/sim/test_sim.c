@@ -25,7 +25,7 @@ enum {
     TWICE = 40,
     JOBS_MOST = 64,
     SEED_SECONDS_MOST = 60,
-    SECONDS_USUAL = 900 /* a busy machine does fewer seeds in it */
+    SECONDS_USUAL = 600 /* a busy machine does fewer seeds in it */
 };
 
 /* What the processes share. */
