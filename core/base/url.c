@@ -36,10 +36,10 @@ static int digit_of(uint8_t byte)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* -1 where the three bytes are no escape of a byte that a name may hold. */
+/* -1 where there is no escape of a byte that a name may hold. */
 static int byte_of(struct wb_span text, size_t at)
 {
-    if (text.len - at < 3)
+    if (text.data[at] != '%' || text.len - at < 3)
         return -1;
     int high = digit_of(text.data[at + 1]);
     int low = digit_of(text.data[at + 2]);
@@ -58,7 +58,7 @@ enum wb_rc wb_url_unescape(struct wb_buf *buf, struct wb_span text, struct wb_er
             buf->data[buf->len++] = text.data[i];
             continue;
         }
-        int byte = text.data[i] ? byte_of(text, i) : -1;
+        int byte = byte_of(text, i);
         if (byte < 0) {
             buf->len = before;
             return wb_err_set(err, WB_CAT_INVALID, "bad escape at byte %zu of a URL", i);
